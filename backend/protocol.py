@@ -1,0 +1,405 @@
+"""Messages between the add-on and its backend process, and the words both sides share.
+
+One message is one line of JSON in UTF-8 with a key `type`. The add-on writes commands to the
+backend's stdin, the backend writes events to a private duplicate of its stdout; bulk data travels
+as files in the job's folder. The order of events of one process is
+
+    Hello, Ready, then for every Submit: (Progress | StageDone | Log)*, Done | Failed | Cancelled
+
+`Hello` comes at once, before torch is imported; `Ready` follows when jobs can run (a job may be
+submitted before). A `Failed` without a job means the process cannot work and ends.
+
+Standard library only: Blender imports this module too, by a relative import.
+"""
+
+import json
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from enum import StrEnum
+from typing import ClassVar, TypeVar, Union, get_args, get_origin
+
+PROTOCOL_VERSION = 1
+BACKEND_VERSION = "0.1.0"
+
+MAX_LINE_BYTES = 1 << 20
+"""Longest message accepted or sent; anything longer belongs into a file."""
+
+MAX_SEED = (1 << 31) - 1
+"""Largest seed: what a Blender integer property holds."""
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""What a JSON document may hold."""
+
+
+class ProtocolError(ValueError):
+    """A message, or a file in a message's form, that breaks the rules of this module."""
+
+    code: ClassVar[str] = "protocol"
+
+
+class Stage(StrEnum):
+    """Stages of a job, in order."""
+
+    MATTE = "matte"
+    VIEWS = "views"
+    OCCUPANCY = "occupancy"
+    SHAPE = "shape"
+    MESH = "mesh"
+    TEXTURE = "texture"
+
+
+class Preset(StrEnum):
+    """Named trade of time against quality."""
+
+    DRAFT = "draft"
+    STANDARD = "standard"
+    HIGH = "high"
+
+
+class Device(StrEnum):
+    """Where the networks run; `auto` takes the fastest present."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+REQUEST_FILE = "request.json"
+REPORT_FILE = "report.json"
+STAGE_FILES: Mapping[Stage, tuple[str, ...]] = types.MappingProxyType(
+    {
+        Stage.MATTE: ("matte.png",),
+        Stage.VIEWS: ("views.png",),
+        Stage.OCCUPANCY: ("occupancy.npz",),
+        Stage.SHAPE: ("shape.npz",),
+        Stage.MESH: ("mesh.glb",),
+        Stage.TEXTURE: ("textured.glb", "field.safetensors"),
+    }
+)
+"""Artifacts each stage leaves in the job's folder; the first is the one to show or import."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What to make. Paths are absolute; `None` means the preset's or the weights' own value.
+
+    A job whose folder already holds artifacts goes on from them, edited or not; `start_from`
+    makes that stage and all after it anew.
+    """
+
+    image: str | None = None
+    mask: str | None = None
+    seed: int = 0
+    preset: Preset = Preset.STANDARD
+    faces: int | None = None
+    texture_px: int | None = None
+    weights: str = "starter"
+    rig: str | None = None
+    device: Device = Device.AUTO
+    start_from: Stage | None = None
+    stop_after: Stage = Stage.TEXTURE
+    keep_uvs: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ProtocolError(f"seed must be 0..{MAX_SEED}, got {self.seed}")
+        if self.faces is not None and not 100 <= self.faces <= 1_000_000:
+            raise ProtocolError(f"faces must be 100..1000000, got {self.faces}")
+        if self.texture_px is not None and not 64 <= self.texture_px <= 8192:
+            raise ProtocolError(f"texture_px must be 64..8192, got {self.texture_px}")
+        stages = list(Stage)
+        if self.start_from and stages.index(self.start_from) > stages.index(self.stop_after):
+            raise ProtocolError(f"cannot start from {self.start_from} and stop after {self.stop_after}")
+
+
+# Commands: the add-on to the backend.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submit:
+    """Run a job in `folder` (made if missing). Jobs run one by one in the order submitted."""
+
+    TYPE: ClassVar[str] = "submit"
+    job: str
+    folder: str
+    request: Request
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cancel:
+    """Stop a queued or running job at its next step; answered by `Cancelled`."""
+
+    TYPE: ClassVar[str] = "cancel"
+    job: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shutdown:
+    """Cancel everything and end; end-of-file on stdin means the same."""
+
+    TYPE: ClassVar[str] = "shutdown"
+
+
+# Events: the backend to the add-on.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hello:
+    """First message of a process. A version other than the client's own means: restart it."""
+
+    TYPE: ClassVar[str] = "hello"
+    protocol: int
+    backend: str
+    pid: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """Jobs can run. `device` is what `auto` chose; memory is the device's, in bytes."""
+
+    TYPE: ClassVar[str] = "ready"
+    device: Device
+    device_name: str
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """Step `step` of `total` of a stage is done; step 0 says that the stage begins."""
+
+    TYPE: ClassVar[str] = "progress"
+    job: str
+    stage: Stage
+    step: int
+    total: int
+    preview: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageDone:
+    """A stage's artifacts are whole on disk. `reused`: they were there before and still fit."""
+
+    TYPE: ClassVar[str] = "stage_done"
+    job: str
+    stage: Stage
+    paths: tuple[str, ...]
+    seconds: float
+    reused: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """The job has reached its last stage; `report` is the content of report.json."""
+
+    TYPE: ClassVar[str] = "done"
+    job: str
+    paths: tuple[str, ...]
+    report: dict[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """The job, or without a job the process, cannot go on.
+
+    `code` is for programs (`backend/errors.py` lists them), `message` is one sentence for
+    people, `action` what they can do about it or empty.
+    """
+
+    TYPE: ClassVar[str] = "failed"
+    job: str | None
+    code: str
+    message: str
+    action: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cancelled:
+    """The job has stopped as asked; finished stages stay in its folder."""
+
+    TYPE: ClassVar[str] = "cancelled"
+    job: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """A sentence worth showing: `level` is `info` or `warning`."""
+
+    TYPE: ClassVar[str] = "log"
+    level: str
+    message: str
+    job: str | None = None
+
+
+Command = Submit | Cancel | Shutdown
+Event = Hello | Ready | Progress | StageDone | Done | Failed | Cancelled | Log
+
+_COMMANDS = {cls.TYPE: cls for cls in get_args(Command)}
+_EVENTS = {cls.TYPE: cls for cls in get_args(Event)}
+
+
+def encode(message: Command | Event) -> bytes:
+    """A message as one line of ASCII JSON, ending in a newline."""
+    data = {"type": message.TYPE, **to_data(message)}
+    try:
+        text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise ProtocolError(f"a {message.TYPE} message cannot be written: {error}") from error
+    line = text.encode("ascii") + b"\n"
+    if len(line) > MAX_LINE_BYTES:
+        raise ProtocolError(f"a {message.TYPE} message of {len(line)} bytes is too long")
+    return line
+
+
+def decode_command(line: bytes) -> Command:
+    """Read what the add-on wrote."""
+    return _decode(line, _COMMANDS)
+
+
+def decode_event(line: bytes) -> Event:
+    """Read what the backend wrote."""
+    return _decode(line, _EVENTS)
+
+
+class LineBuffer:
+    """Cuts a stream of bytes into lines, for pipes that are read in pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Lines completed by `data`, without their newlines; the rest waits for more."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if max(map(len, (*lines, self._rest))) > MAX_LINE_BYTES:
+            self._rest = b""
+            raise ProtocolError(f"a line is longer than {MAX_LINE_BYTES} bytes")
+        return lines
+
+
+def to_data(value: object) -> dict[str, Json]:
+    """A message or request as JSON data, without its `type`."""
+    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}  # type: ignore[arg-type]
+
+
+Record = TypeVar("Record")
+
+
+def from_data(cls: type[Record], data: object) -> Record:
+    """Build a message or request from JSON data; strict in names, presence and types."""
+    if not isinstance(data, dict):
+        raise ProtocolError(f"{cls.__name__} must be an object, got {_brief(data)}")
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    if unknown := sorted(map(str, set(data) - set(known))):
+        raise ProtocolError(f"{cls.__name__} has no field {_brief(unknown[0])}")
+    required = {name for name, f in known.items() if f.default is MISSING}
+    if missing := sorted(required - set(data)):
+        raise ProtocolError(f"{cls.__name__} needs the field {missing[0]!r}")
+    values = {name: _checked(item, known[name].type, f"{cls.__name__}.{name}") for name, item in data.items()}
+    return cls(**values)
+
+
+def parse_json(text: str | bytes) -> Json:
+    """Parse strictly: no NaN, no doubled keys, no endless nesting."""
+    try:
+        return json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            object_pairs_hook=_unique,
+        )
+    except ProtocolError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not JSON: {error}") from error
+
+
+Message = TypeVar("Message")
+
+
+def _decode(line: bytes, classes: Mapping[str, type[Message]]) -> Message:
+    if len(line) > MAX_LINE_BYTES:
+        raise ProtocolError(f"a line is longer than {MAX_LINE_BYTES} bytes")
+    data = parse_json(line)
+    if not isinstance(data, dict):
+        raise ProtocolError(f"a message must be an object, got {_brief(data)}")
+    kind = data.pop("type", None)
+    if not isinstance(kind, str) or kind not in classes:
+        raise ProtocolError(f"unknown message type {_brief(kind)}")
+    return from_data(classes[kind], data)
+
+
+def _plain(value: object) -> Json:
+    """Dataclasses and enums as JSON values."""
+    if isinstance(value, Request):
+        return to_data(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value  # type: ignore[return-value]  # json.dumps is the judge of what is left
+
+
+def _checked(value: object, kind: object, where: str) -> object:
+    """`value` as the field type `kind`, or ProtocolError."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
+        (kind,) = (arg for arg in args if arg is not type(None))
+        return _checked(value, kind, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ProtocolError(f"{where} must be a list, got {_brief(value)}")
+        return tuple(_checked(item, args[0], where) for item in value)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ProtocolError(f"{where} must be an object, got {_brief(value)}")
+        return value
+    if kind is Request:
+        return from_data(Request, value)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        if not isinstance(value, str) or value not in set(kind):
+            choices = ", ".join(kind)
+            raise ProtocolError(f"{where} must be one of {choices}; got {_brief(value)}")
+        return kind(value)
+    return _checked_scalar(value, kind, where)
+
+
+def _checked_scalar(value: object, kind: object, where: str) -> object:
+    if kind is float and type(value) is int:
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ProtocolError(f"{where} is too large") from error
+    if type(value) is not kind:
+        name = getattr(kind, "__name__", kind)
+        raise ProtocolError(f"{where} must be {name}, got {_brief(value)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ProtocolError(f"{where} must be finite")
+    return value
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _refuse_constant(text: str) -> Json:
+    raise ProtocolError(f"{text} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ProtocolError(f"{_brief(text)} is too large")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        raise ProtocolError("an object has the same key twice")
+    return data
