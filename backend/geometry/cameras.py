@@ -81,9 +81,7 @@ class Cameras:
         return origins, directions
 
 
-def look_at(
-    eye: Float[Tensor, "*b 3"], target: Float[Tensor, "*b 3"], fov: Float[Tensor, "*b"]
-) -> Cameras:
+def look_at(eye: Float[Tensor, "*b 3"], target: Float[Tensor, "*b 3"], fov: Float[Tensor, "*b"]) -> Cameras:
     """Cameras at `eye` that look at `target` with world +Z up.
 
     Looking straight up or down has no up direction; the result there is not finite.
@@ -144,7 +142,9 @@ class ViewRig:
         azimuth = torch.deg2rad(torch.tensor(self.azimuths_deg, dtype=torch.float32))
         elevation = torch.deg2rad(torch.tensor(self.elevations_deg, dtype=torch.float32))
         distance = torch.full_like(azimuth, self.distance)
-        return orbit_cameras(azimuth, elevation, distance, torch.full_like(azimuth, math.radians(self.fov_deg)))
+        return orbit_cameras(
+            azimuth, elevation, distance, torch.full_like(azimuth, math.radians(self.fov_deg))
+        )
 
 
 STARTER_RIG = ViewRig()
@@ -161,7 +161,11 @@ ZERO123PLUS_V12_RIG = ViewRig(
 )
 """Zero123++ v1.2 (zero123plus README, issue 73): the sphere's outline is 3.8 % wider than the tile."""
 
-RIGS = {"starter": STARTER_RIG, "zero123plus-v1.1": ZERO123PLUS_V11_RIG, "zero123plus-v1.2": ZERO123PLUS_V12_RIG}
+RIGS = {
+    "starter": STARTER_RIG,
+    "zero123plus-v1.1": ZERO123PLUS_V11_RIG,
+    "zero123plus-v1.2": ZERO123PLUS_V12_RIG,
+}
 
 
 def sheet_from_views(views: Float[Tensor, "*b v c h w"]) -> Float[Tensor, "*b c hh ww"]:

@@ -41,7 +41,9 @@ def test_azimuth_grows_counter_clockwise_from_the_front():
     quarter, none = torch.tensor(math.pi / 2), torch.tensor(0.0)
     one = torch.tensor(1.0)
     assert_close(orbit_cameras(none, none, one, one).position, torch.tensor([0.0, -1, 0]))
-    assert_close(orbit_cameras(quarter, none, one, one).position, torch.tensor([1.0, 0, 0]), atol=1e-6, rtol=0)
+    assert_close(
+        orbit_cameras(quarter, none, one, one).position, torch.tensor([1.0, 0, 0]), atol=1e-6, rtol=0
+    )
 
 
 @pytest.mark.parametrize("name", sorted(RIGS))
