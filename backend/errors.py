@@ -7,10 +7,11 @@
     ├── ConfigError         a setting out of range, an unknown preset or stage
     ├── WeightsError        a missing, damaged or unfitting file of weights
     ├── ArtifactError       a job folder whose files do not belong together
-    ├── ProtocolError       a message that cannot be read
     ├── GpuMemoryError      the graphics card is full
     ├── DeviceError         the asked-for device is not there
     └── StorageError        a full disk or a folder that cannot be written
+
+`ProtocolError` stands in `backend/protocol.py`, which both sides import.
 
 Each class has a `code` that crosses the wire to the add-on; each message is one sentence that
 says what was found and what to do.
@@ -59,12 +60,6 @@ class ArtifactError(One2345Error):
     """An artifact in a job folder is missing or cannot be read."""
 
     code = "artifact"
-
-
-class ProtocolError(One2345Error):
-    """A message between Blender and the backend cannot be read."""
-
-    code = "protocol"
 
 
 class GpuMemoryError(One2345Error):
