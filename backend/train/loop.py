@@ -173,8 +173,9 @@ def load_last(networks: dict[str, nn.Module], folder: Path) -> None:
 def train(task: Task, *, config: TrainConfig, out: Path, device: torch.device) -> dict[str, float]:
     """Train until the budget is used up; resumes from a checkpoint that lies in `out`.
 
-    Writes into `out`: `log.jsonl`, `checkpoint.safetensors`, the EMA weights, `scores.json` and
-    `sheet.png`. A step whose loss is not finite is skipped and counted.
+    Writes into `out`: `log.jsonl`, and at every validation `checkpoint.safetensors`, the EMA weights,
+    `scores.json` and `sheet.png`, so that a machine taken away costs minutes, not the run. A step whose
+    loss is not finite is skipped and counted.
 
     Returns:
         The last validation scores, with steps, samples and seconds.
@@ -194,17 +195,8 @@ def train(task: Task, *, config: TrainConfig, out: Path, device: torch.device) -
             recorder.flush(state.step, budget.learning_rate(state.step))
         if (time.monotonic() - budget.started) / 60 > next_validation:
             next_validation += config.validate_minutes
-            recorder.write({"step": state.step, "validation": _validate(state)})
-    scores = _validate(state)
-    scores |= {
-        "steps": state.step,
-        "samples": state.step * task.batch_size,
-        "seconds": round(time.monotonic() - budget.started, 1),
-        "skipped": recorder.skipped,
-    }
-    recorder.write({"step": state.step, "validation": scores})
-    _export(state, out, scores)
-    return scores
+            _judge_and_export(state, recorder, out)
+    return _judge_and_export(state, recorder, out)
 
 
 def _step(state: _State, learning_rate: float, device: torch.device) -> dict[str, Tensor]:
@@ -226,6 +218,19 @@ def _step(state: _State, learning_rate: float, device: torch.device) -> dict[str
     state.step += 1
     state.update_ema()
     return {"loss": loss.detach(), "grad_norm": norm.detach(), **metrics}
+
+
+def _judge_and_export(state: _State, recorder: "_Recorder", out: Path) -> dict[str, float]:
+    scores = _validate(state)
+    scores |= {
+        "steps": state.step,
+        "samples": state.step * state.task.batch_size,
+        "seconds": round(time.monotonic() - recorder.started, 1),
+        "skipped": recorder.skipped,
+    }
+    recorder.write({"step": state.step, "validation": scores})
+    _export(state, out, scores)
+    return scores
 
 
 @torch.no_grad()

@@ -85,3 +85,22 @@ def test_step_with_infinite_loss_changes_no_weight_to_nan_and_is_counted(tmp_pat
     scores = _train(tmp_path, LineTask(poisoned=7), 300)
     assert scores["error"] < 0.05
     assert scores["skipped"] == 1
+
+
+def test_every_validation_leaves_usable_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A run that ends without warning loses what came after its last validation, nothing more."""
+    task = LineTask()
+    validations = []
+
+    def validate(networks: dict[str, nn.Module]) -> dict[str, float]:
+        validations.append(1)
+        if len(validations) == 2:
+            raise KeyboardInterrupt
+        return {"error": 0.0}
+
+    monkeypatch.setattr(task, "validate", validate)
+    config = TrainConfig(steps=100, warmup_steps=1, validate_minutes=1e-9)
+    with pytest.raises(KeyboardInterrupt):
+        train(task, config=config, out=tmp_path, device=torch.device("cpu"))
+    load_network(Line, LineConfig, tmp_path, "line")
+    assert json.loads((tmp_path / "scores.json").read_text())["steps"] == 1
