@@ -1,0 +1,159 @@
+"""From a predicted shell to a closed solid: which side of it every other voxel lies on.
+
+A network's shell has holes, and a plain flood fill would run through the first of them and take
+the inside for outside. Here the voxels that nothing is known about take the harmonic function
+between the known ones (the chance that a random walk ends on each): without holes its signs are
+those of the flood fill, and a hole is spanned by a smooth membrane.
+
+The function is solved for exactly on the grid of half the resolution, whose cells are known or
+unknown as a whole, and then smoothed on the full one.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange, reduce, repeat
+from jaxtyping import Bool, Float, Float32
+from scipy import ndimage
+from scipy.sparse.linalg import LinearOperator, cg
+from torch import Tensor
+
+from backend.artifacts import SparseShape
+from backend.errors import ArtifactError
+
+OUTSIDE = 1.0
+"""Value of the open space around the grid, in truncations."""
+
+NEAREST_TO_ZERO = 0.01
+"""Smallest absolute value, in truncations: exact zeros make triangles without area."""
+
+MAX_ITERATIONS = 400
+TOLERANCE = 1e-4
+"""Of the conjugate gradients: length of the residual as a share of the right-hand side's."""
+
+SWEEPS = 16
+"""Jacobi sweeps on the full grid: they round off the steps of the coarse membrane."""
+
+
+def close_shell(shape: SparseShape) -> Float[Tensor, "x y z"]:
+    """Dense signed distances in metres, whose zero level is closed and lies inside the grid.
+
+    Voxels of the shape keep their values, but for closed cavities, which nobody can see and which are filled,
+    and for the outermost layer of the grid, which is open space. Elsewhere only the sign counts.
+
+    Raises:
+        ArtifactError: when the shape encloses nothing.
+    """
+    known, values = _scatter(shape)
+    field = _sweep(known, values, _harmonic(known, values))
+    sign = torch.where(field < 0, -1.0, 1.0)
+    field = torch.where(field.abs() < NEAREST_TO_ZERO, sign * NEAREST_TO_ZERO, field)
+    field = _with_open_border(field)
+    field = torch.where(_cavities(field), -field, field)
+    if not bool((field < 0).any()):
+        raise ArtifactError("The shape encloses no volume; generate it again with another seed or picture")
+    return field * shape.truncation
+
+
+def _scatter(shape: SparseShape) -> tuple[Bool[Tensor, "x y z"], Float[Tensor, "x y z"]]:
+    """Which voxels are known, and their distances in truncations."""
+    side = (shape.resolution,) * 3
+    known = torch.zeros(side, dtype=torch.bool)
+    values = torch.zeros(side)
+    x, y, z = shape.coords.cpu().long().unbind(1)
+    known[x, y, z] = True
+    values[x, y, z] = (shape.sdf.detach().cpu().float() / shape.truncation).clamp(-1, 1)
+    return known, values
+
+
+def _harmonic(known: Bool[Tensor, "x y z"], values: Float[Tensor, "x y z"]) -> Float[Tensor, "x y z"]:
+    """The harmonic function on the unknown cells of the grid of half the resolution, at the full one.
+
+    A cell with any known voxel is known; towards each neighbour it has the mean of its known voxels on
+    that side, so that the two sides of a thin shell stay apart.
+    """
+    free = ~reduce(known, "(x a) (y b) (z c) -> x y z", "max", a=2, b=2, c=2)
+    source = sum(
+        (_shifted(_face_means(known, values, axis, side), axis, side, OUTSIDE) for axis, side in _DIRECTIONS),
+        torch.zeros(free.shape),
+    )
+    solution = torch.from_numpy(_conjugate_gradients(free.numpy(), (source * free).numpy()))
+    return repeat(solution, "x y z -> (x a) (y b) (z c)", a=2, b=2, c=2)
+
+
+_DIRECTIONS = tuple((axis, side) for axis in range(3) for side in (-1, 1))
+"""The six neighbours of a cell."""
+
+
+def _shifted(grid: Float[Tensor, "x y z"], axis: int, side: int, fill: float) -> Float[Tensor, "x y z"]:
+    """At every cell the value of its neighbour on `side` of `axis`; `fill` beyond the grid."""
+    moved = torch.full_like(grid, fill)
+    count = grid.shape[axis] - 1
+    into, out_of = (0, 1) if side > 0 else (1, 0)
+    moved.narrow(axis, into, count).copy_(grid.narrow(axis, out_of, count))
+    return moved
+
+
+def _face_means(
+    known: Bool[Tensor, "x y z"], values: Float[Tensor, "x y z"], axis: int, side: int
+) -> Float[Tensor, "x y z"]:
+    """Mean of each coarse cell's known voxels that face a neighbour which sees it on `side` of `axis`."""
+    children = "(x a) (y b) (z c) -> (a b c) x y z"
+    faces = torch.zeros(2, 2, 2)
+    faces.select(axis, 0 if side > 0 else 1).fill_(1)
+    near = rearrange(faces, "a b c -> (a b c) 1 1 1")
+    weight = rearrange(known.float(), children, a=2, b=2, c=2) * (near + 1e-3)
+    total = (weight * rearrange(values, children, a=2, b=2, c=2)).sum(dim=0)
+    return total / weight.sum(dim=0).clamp_min(1e-6)
+
+
+def _conjugate_gradients(
+    free: Bool[np.ndarray, "x y z"], right: Float32[np.ndarray, "x y z"]
+) -> Float32[np.ndarray, "x y z"]:
+    """Solve 6 u - (sum of the free neighbours' u) = `right` on the free cells; zero elsewhere.
+
+    In numpy: on arrays this small torch's threads cost more than they gain, on a busy machine far more.
+    """
+
+    def apply(flat: np.ndarray) -> np.ndarray:
+        u = flat.reshape(free.shape)
+        total = 6 * u
+        total[1:] -= u[:-1]
+        total[:-1] -= u[1:]
+        total[:, 1:] -= u[:, :-1]
+        total[:, :-1] -= u[:, 1:]
+        total[:, :, 1:] -= u[:, :, :-1]
+        total[:, :, :-1] -= u[:, :, 1:]
+        return np.where(free, total, 0).reshape(-1)
+
+    laplacian = LinearOperator((free.size, free.size), matvec=apply, dtype=np.float32)  # pyright: ignore[reportCallIssue]
+    solution, _ = cg(laplacian, right.reshape(-1), rtol=TOLERANCE, maxiter=MAX_ITERATIONS)
+    return solution.reshape(free.shape).astype(np.float32)
+
+
+def _sweep(
+    known: Bool[Tensor, "x y z"], values: Float[Tensor, "x y z"], start: Float[Tensor, "x y z"]
+) -> Float[Tensor, "x y z"]:
+    """A few Jacobi sweeps over the unknown voxels."""
+    field = torch.where(known, values, start)
+    for _ in range(SWEEPS):
+        padded = F.pad(field, (1,) * 6, value=OUTSIDE)
+        mean = (
+            padded[2:, 1:-1, 1:-1] + padded[:-2, 1:-1, 1:-1] + padded[1:-1, 2:, 1:-1]
+            + padded[1:-1, :-2, 1:-1] + padded[1:-1, 1:-1, 2:] + padded[1:-1, 1:-1, :-2]
+        ) / 6  # fmt: skip
+        field = torch.where(known, values, mean)
+    return field
+
+
+def _with_open_border(field: Float[Tensor, "x y z"]) -> Float[Tensor, "x y z"]:
+    """The outermost layer becomes open space, so that no surface is cut off by the grid."""
+    return F.pad(field[1:-1, 1:-1, 1:-1], (1,) * 6, value=OUTSIDE)
+
+
+def _cavities(field: Float[Tensor, "x y z"]) -> Bool[Tensor, "x y z"]:
+    """Open voxels with no way to the border through faces of open voxels."""
+    is_open = (field >= 0).numpy()
+    label = np.empty(is_open.shape, dtype=np.int32)
+    ndimage.label(is_open, output=label)
+    return torch.from_numpy(is_open & (label != label[0, 0, 0]))

@@ -1,0 +1,194 @@
+"""Any GLB as one mesh in our frame: parts joined, transforms applied, materials flattened."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from PIL import Image
+
+from backend.errors import InputError
+from backend.geometry.colour import linear_from_u8, srgb_from_linear
+from backend.geometry.gltf import Gltf, Part
+from backend.geometry.meshes import Mesh, TexturedMesh, make_mesh, smooth_normals, with_colours
+
+MAX_TILE_PX = 2048
+"""Side of the largest picture in a joined texture; a texture repeated many times is shrunk to it."""
+
+SOLID_PX = 4
+"""Side of the patch that stands for a material of one colour."""
+
+TILE_BORDER = 2
+"""Pixels repeated around each picture of a joined texture, so that filtering never reaches the next one."""
+
+
+def read_glb(path: Path) -> Mesh:
+    """Read a file as one mesh with a colour at each vertex (grey-white where the file has none).
+
+    Vertices keep their order and are not welded. Textures are sampled at the vertices.
+
+    Raises:
+        InputError: the file is missing, damaged, empty or compressed.
+    """
+    parts = _read(path)
+    offsets = np.cumsum([0, *(len(part.positions) for part in parts)])
+    vertices = np.concatenate([part.positions for part in parts])
+    faces = np.concatenate([part.faces + offset for part, offset in zip(parts, offsets, strict=False)])
+    colours = np.concatenate([_vertex_colours(part) for part in parts])
+    return with_colours(make_mesh(z_up_from_gltf(vertices), faces), colours)
+
+
+def read_textured_glb(path: Path) -> TexturedMesh:
+    """Read a file as one mesh with one texture, into which all its materials are joined.
+
+    Vertices are repeated where parts or repetitions of a texture meet. Colours of vertices count only
+    where there is no texture.
+
+    Raises:
+        InputError: the file is missing, damaged, empty or compressed.
+    """
+    pieces = [_piece(part) for part in _read(path)]
+    texture, corners = _stacked([piece.picture for piece in pieces])
+    offsets = np.cumsum([0, *(len(piece.positions) for piece in pieces)])
+    vertices = np.concatenate([piece.positions for piece in pieces])
+    faces = np.concatenate([piece.faces + offset for piece, offset in zip(pieces, offsets, strict=False)])
+    pixels = np.concatenate([piece.pixels + corner for piece, corner in zip(pieces, corners, strict=True)])
+    mesh = make_mesh(z_up_from_gltf(vertices), faces)
+    uv = pixels / np.array([texture.shape[1], texture.shape[0]])
+    return TexturedMesh(mesh.vertices, mesh.faces, smooth_normals(mesh), uv.astype(np.float32), texture)
+
+
+def z_up_from_gltf(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    """Turn glTF's +Y up, front +Z into our +Z up, front -Y."""
+    return np.stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]], axis=1)
+
+
+def _read(path: Path) -> list[Part]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"Cannot read {path} ({error.strerror}); check the path") from error
+    try:
+        parts = [part for part in Gltf(data).parts() if len(part.faces)]
+    except InputError as error:
+        raise InputError(f"Cannot use {path.name}: {error}") from error
+    # What Python, numpy and Pillow raise on numbers and names that do not belong together.
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        struct.error,
+        RecursionError,
+    ) as error:
+        raise InputError(f"The mesh {path.name} is damaged ({error}); export it again") from error
+    if not parts:
+        raise InputError(f"The mesh {path.name} has no triangles; choose another file")
+    return parts
+
+
+def _vertex_colours(part: Part) -> Float[np.ndarray, "v 3"]:
+    linear = np.broadcast_to(part.factor, (len(part.positions), 3))
+    if part.texture is not None and part.uv is not None:
+        linear = linear * _sampled(part.texture, part.uv)
+    if part.colours is not None:
+        linear = linear * part.colours
+    return srgb_from_linear(linear)
+
+
+def _sampled(texture: UInt8[np.ndarray, "h w 3"], uv: Float[np.ndarray, "v 2"]) -> Float[np.ndarray, "v 3"]:
+    """Linear light of a repeating texture at points, bilinear."""
+    height, width = texture.shape[:2]
+    column, row = uv[:, 0] * width - 0.5, uv[:, 1] * height - 0.5
+    left, top = np.floor(column).astype(np.int64), np.floor(row).astype(np.int64)
+    total = np.zeros((len(uv), 3))
+    for down in (0, 1):
+        for right in (0, 1):
+            weight = np.abs(1 - right - (column - left)) * np.abs(1 - down - (row - top))
+            total += weight[:, None] * linear_from_u8(texture[(top + down) % height, (left + right) % width])
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part with a picture of its own; `pixels` are positions in it, (0, 0) at its top left corner."""
+
+    positions: Float[np.ndarray, "v 3"]
+    faces: Int[np.ndarray, "f 3"]
+    pixels: Float[np.ndarray, "v 2"]
+    picture: UInt8[np.ndarray, "h w 3"]
+
+
+def _piece(part: Part) -> _Piece:
+    if part.texture is not None and part.uv is not None:
+        return _textured_piece(part, part.texture, part.uv)
+    if part.colours is not None:
+        return _coloured_piece(part, part.colours)
+    colour = np.round(srgb_from_linear(part.factor) * 255).astype(np.uint8)
+    centre = np.full((len(part.positions), 2), SOLID_PX / 2)
+    return _Piece(part.positions, part.faces, centre, np.tile(colour, (SOLID_PX, SOLID_PX, 1)))
+
+
+def _textured_piece(part: Part, texture: UInt8[np.ndarray, "h w 3"], uv: Float[np.ndarray, "v 2"]) -> _Piece:
+    """Each face is shifted by whole repetitions to the origin; the picture repeats as often as is left."""
+    shift = np.floor(uv[part.faces].min(axis=1) + 1e-6)
+    keys = np.concatenate([np.repeat(shift, 3, axis=0), part.faces.reshape(-1, 1)], axis=1)
+    unique, index = np.unique(keys, axis=0, return_inverse=True)
+    vertex = unique[:, 2].astype(np.int64)
+    local = np.maximum(uv[vertex] - unique[:, :2], 0)
+    repeats = np.maximum(np.ceil(local.max(axis=0) - 1e-3), 1).astype(int)
+    height, width = texture.shape[:2]
+    limit = np.maximum(MAX_TILE_PX // repeats, 1)
+    size = (min(width, int(limit[0])), min(height, int(limit[1])))
+    repeats = np.minimum(repeats, MAX_TILE_PX)
+    small = (
+        np.asarray(Image.fromarray(texture).resize(size, Image.Resampling.BOX))
+        if size != (width, height)
+        else texture
+    )
+    if not np.allclose(part.factor, 1):
+        small = np.round(srgb_from_linear(linear_from_u8(small) * part.factor) * 255).astype(np.uint8)
+    picture = np.tile(small, (repeats[1], repeats[0], 1))
+    pixels = np.minimum(local, repeats) * np.array(size)
+    return _Piece(part.positions[vertex], index.reshape(-1, 3), pixels, picture)
+
+
+def _coloured_piece(part: Part, colours: Float[np.ndarray, "v 3"]) -> _Piece:
+    """Each face gets 2 × 2 pixels; between their centres the filter draws its three colours exactly."""
+    srgb = srgb_from_linear(colours * part.factor)[part.faces]
+    fourth = np.clip(srgb[:, 1] + srgb[:, 2] - srgb[:, 0], 0, 1)
+    blocks = np.round(np.stack([srgb[:, 0], srgb[:, 1], srgb[:, 2], fourth], axis=1) * 255).astype(np.uint8)
+    count = len(part.faces)
+    columns = int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    padded = np.zeros((rows * columns, 4, 3), np.uint8)
+    padded[:count] = blocks
+    picture = (
+        padded.reshape(rows, columns, 2, 2, 3).transpose(0, 2, 1, 3, 4).reshape(rows * 2, columns * 2, 3)
+    )
+    corner = 2.0 * np.stack([np.arange(count) % columns, np.arange(count) // columns], axis=1)
+    offsets = np.array([[0.5, 0.5], [1.5, 0.5], [0.5, 1.5]])
+    pixels = (corner[:, None] + offsets).reshape(-1, 2)
+    return _Piece(
+        part.positions[part.faces.reshape(-1)], np.arange(count * 3).reshape(-1, 3), pixels, picture
+    )
+
+
+def _stacked(
+    pictures: list[UInt8[np.ndarray, "h w 3"]],
+) -> tuple[UInt8[np.ndarray, "hh ww 3"], list[Float[np.ndarray, " 2"]]]:
+    """Pictures in one column, and the top left corner of each; equal pictures are stored once."""
+    width = max(picture.shape[1] for picture in pictures) + 2 * TILE_BORDER
+    rows, corners, known, top = [], [], {}, 0
+    for picture in pictures:
+        key = (picture.shape, picture.tobytes())
+        if key not in known:
+            known[key] = np.array([TILE_BORDER, top + TILE_BORDER], np.float64)
+            right = width - TILE_BORDER - picture.shape[1]
+            pads = ((TILE_BORDER, TILE_BORDER), (TILE_BORDER, right), (0, 0))
+            rows.append(np.pad(picture, pads, mode="edge"))
+            top += rows[-1].shape[0]
+        corners.append(known[key])
+    return np.concatenate(rows), corners
