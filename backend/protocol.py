@@ -18,7 +18,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
-from typing import ClassVar, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, ClassVar, TypeVar, Union, get_args, get_origin
 
 PROTOCOL_VERSION = 1
 BACKEND_VERSION = "0.1.0"
@@ -29,8 +29,12 @@ MAX_LINE_BYTES = 1 << 20
 MAX_SEED = (1 << 31) - 1
 """Largest seed: what a Blender integer property holds."""
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-"""What a JSON document may hold."""
+if TYPE_CHECKING:
+    Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+    """What a JSON document may hold."""
+else:
+    # Checks at run time cannot follow a type that names itself.
+    Json = None | bool | int | float | str | list | dict
 
 
 class ProtocolError(ValueError):

@@ -1,0 +1,218 @@
+"""A job's folder: artifacts that are whole or absent, and the record of what each was made from.
+
+`stages.json` holds for every stage the SHA-256 of its files and what it was made from (checksums of the
+artifacts it read, settings, seed, weights). That decides what a resumed job does with an artifact:
+
+    files as recorded, made from the same      reused
+    files as recorded, made from other things  made anew
+    files that differ from the record, or      taken as given: the user edited or brought them, and
+    that have no record                        only `start_from` makes them anew
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.errors import ArtifactError
+from backend.protocol import (
+    REPORT_FILE,
+    REQUEST_FILE,
+    STAGE_FILES,
+    Json,
+    ProtocolError,
+    Request,
+    Stage,
+    from_data,
+    parse_json,
+    to_data,
+)
+from backend.storage import PART_PREFIX, flush_to_disk, part_of, sha256_of, write_whole, writing_errors
+
+RECORD_FILE = "stages.json"
+
+Source = dict[str, Json]
+"""What a stage's artifact was made from, as JSON."""
+
+STALE: Source = {"stale": True}
+"""Equal to no real source, so the stage is made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a stage's files.
+
+    Attributes:
+        files: SHA-256 of each file, by name.
+        made_from: None where the user brought the files.
+    """
+
+    files: dict[str, str]
+    made_from: Source | None
+
+
+class Job:
+    """The folder of one job, open for one process at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a job's folder, making it if needed, and drop what a killed process left unfinished.
+
+        Raises:
+            StorageError: the folder cannot be made or written.
+            ArtifactError: its record cannot be read.
+        """
+        self.folder = folder
+        with writing_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for part in folder.glob(PART_PREFIX + "*"):
+                part.unlink()
+        self._records = _read_records(folder / RECORD_FILE)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def paths(self, stage: Stage) -> list[Path]:
+        """The files of a stage, there or not."""
+        return [self.folder / name for name in STAGE_FILES[stage]]
+
+    def path(self, stage: Stage) -> Path:
+        """The file of a stage that later stages read.
+
+        Raises:
+            ArtifactError: when it is not there.
+        """
+        path = self.paths(stage)[0]
+        if not path.is_file():
+            raise ArtifactError(
+                f"The job {self.folder} has no {path.name}; start from the stage {stage} or an earlier one"
+            )
+        return path
+
+    def is_whole(self, stage: Stage) -> bool:
+        """Whether all files of a stage are there."""
+        return all(path.is_file() for path in self.paths(stage))
+
+    def checksums(self, stage: Stage) -> dict[str, str]:
+        """SHA-256 of a stage's files, by name."""
+        return {path.name: sha256_of(path) for path in self.paths(stage)}
+
+    def is_given(self, stage: Stage) -> bool:
+        """Whether the user edited or brought a stage's files."""
+        record = self._records.get(stage)
+        if not self.is_whole(stage):
+            return False
+        return record is None or record.made_from is None or record.files != self.checksums(stage)
+
+    def fits(self, stage: Stage, made_from: Source) -> bool:
+        """Whether a stage's files are what it would make from `made_from`."""
+        record = self._records.get(stage)
+        return (
+            record is not None
+            and record.made_from == made_from
+            and self.is_whole(stage)
+            and record.files == self.checksums(stage)
+        )
+
+    def replace(
+        self, stage: Stage, made_from: Source | None, write: Callable[[Sequence[Path]], None]
+    ) -> None:
+        """Put new files in a stage's place: `write` gets the paths to write, in the order of `paths`.
+
+        The old files go before the record changes, and the new ones come after it: wherever the process
+        is killed, a file that is there is whole and its record is true.
+
+        Raises:
+            StorageError: the disk is full or the folder cannot be written; the old files stay.
+        """
+        targets = self.paths(stage)
+        parts = [part_of(path) for path in targets]
+        with writing_errors(targets[0]):
+            try:
+                write(parts)
+                for part in parts:
+                    flush_to_disk(part)
+                files = {path.name: sha256_of(part) for path, part in zip(targets, parts, strict=True)}
+                for path in targets:
+                    path.unlink(missing_ok=True)
+                self._set_records({stage: Record(files, made_from)})
+                for path, part in zip(targets, parts, strict=True):
+                    part.replace(path)
+            finally:
+                for part in parts:
+                    part.unlink(missing_ok=True)
+
+    def forget(self, stages: Iterable[Stage]) -> None:
+        """Make `stages` anew next time, whatever their files hold; the files stay until then."""
+        whole = [stage for stage in stages if self.is_whole(stage)]
+        self._set_records({stage: Record(self.checksums(stage), STALE) for stage in whole})
+
+    def write_request(self, request: Request) -> None:
+        """Keep what was asked for."""
+        _write_json(self.folder / REQUEST_FILE, to_data(request))
+
+    def read_request(self) -> Request | None:
+        """What was asked for last, or None in a new job.
+
+        Raises:
+            ArtifactError: when the file is damaged.
+        """
+        data = _read_json(self.folder / REQUEST_FILE)
+        try:
+            return None if data is None else from_data(Request, data)
+        except ProtocolError as error:
+            raise ArtifactError(
+                f"{self.folder / REQUEST_FILE} is damaged ({error}); remove it and name the picture again"
+            ) from error
+
+    def write_report(self, report: Mapping[str, Json]) -> None:
+        """Keep the report of the last run."""
+        _write_json(self.folder / REPORT_FILE, dict(report))
+
+    def read_report(self) -> dict[str, Json]:
+        """The report of the last run; empty in a new job."""
+        data = _read_json(self.folder / REPORT_FILE)
+        return data if isinstance(data, dict) else {}
+
+    def _set_records(self, changes: Mapping[Stage, Record]) -> None:
+        records = self._records | dict(changes)
+        ordered = {stage: records[stage] for stage in Stage if stage in records}
+        data: dict[str, Json] = {
+            stage.value: {"files": dict(record.files), "made_from": record.made_from}
+            for stage, record in ordered.items()
+        }
+        _write_json(self.folder / RECORD_FILE, data)
+        self._records = ordered
+
+
+def _read_records(path: Path) -> dict[Stage, Record]:
+    data = _read_json(path)
+    if data is None:
+        return {}
+    try:
+        return {Stage(name): _record(entry) for name, entry in data.items()}  # type: ignore[union-attr]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{path} is damaged; remove it to take the job's files as they are") from error
+
+
+def _record(entry: Json) -> Record:
+    if not isinstance(entry, dict):
+        raise TypeError
+    files, made_from = entry["files"], entry["made_from"]
+    if not isinstance(files, dict) or not isinstance(made_from, dict | None):
+        raise TypeError
+    return Record({name: str(digest) for name, digest in files.items()}, made_from)
+
+
+def _write_json(path: Path, data: dict[str, Json]) -> None:
+    write_whole(path, (json.dumps(data, indent=2) + "\n").encode())
+
+
+def _read_json(path: Path) -> Json:
+    try:
+        return parse_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ProtocolError) as error:
+        raise ArtifactError(f"{path} is damaged ({error}); remove it and run the job again") from error
