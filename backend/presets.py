@@ -1,0 +1,70 @@
+"""The presets: named values that trade time against quality, in one table."""
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backend.protocol import Preset
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PresetValues:
+    """What a preset stands for.
+
+    Attributes:
+        view_steps: Sampling steps of the six views.
+        guidance: Weight of the picture in them.
+        occupancy_steps: Sampling steps of the coarse shell.
+        shape_steps: Sampling steps of the fine shape.
+        faces: Triangles of the mesh.
+        texture_px: Side of the texture.
+        texture_iterations: Steps of fitting the colour field.
+    """
+
+    view_steps: int
+    guidance: float
+    occupancy_steps: int
+    shape_steps: int
+    faces: int
+    texture_px: int
+    texture_iterations: int
+
+
+PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
+    {
+        Preset.DRAFT: PresetValues(
+            view_steps=16,
+            guidance=2.5,
+            occupancy_steps=12,
+            shape_steps=8,
+            faces=10_000,
+            texture_px=512,
+            texture_iterations=100,
+        ),
+        Preset.STANDARD: PresetValues(
+            view_steps=28,
+            guidance=2.5,
+            occupancy_steps=24,
+            shape_steps=12,
+            faces=20_000,
+            texture_px=1024,
+            texture_iterations=300,
+        ),
+        Preset.HIGH: PresetValues(
+            view_steps=75,
+            guidance=2.5,
+            occupancy_steps=50,
+            shape_steps=25,
+            faces=50_000,
+            texture_px=2048,
+            texture_iterations=1000,
+        ),
+    }
+)
+
+
+def lower(preset: Preset) -> Preset | None:
+    """The next cheaper preset, or None below the cheapest."""
+    order = list(Preset)
+    index = order.index(preset)
+    return order[index - 1] if index else None
