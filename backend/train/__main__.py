@@ -1,0 +1,40 @@
+"""Training from the command line: `python -m backend.train COMMAND`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+
+from backend.errors import One2345Error
+from backend.train import pack, sheet
+
+log = logging.getLogger("backend.train")
+
+Command = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
+
+COMMANDS: MappingProxyType[str, Command] = MappingProxyType(
+    {
+        "pack": ("collect a folder of GLB files into one file", pack.add_arguments, pack.run),
+        "sheet": ("draw what the networks are fed", sheet.add_arguments, sheet.run),
+    }
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m backend.train", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (summary, add_arguments, _) in COMMANDS.items():
+        add_arguments(commands.add_parser(name, help=summary, description=summary))
+    args = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        return COMMANDS[args.command][2](args)
+    except One2345Error as error:
+        log.error("%s", error)  # noqa: TRY400 - one sentence for a person, no traceback
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,284 @@
+"""The supply of training objects: packed meshes, changed at random, and procedural ones.
+
+Everything depends on the seed alone. Legend: `p` parts, `v` vertices, `f` faces, `b` scenes.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from backend.errors import ConfigError
+from backend.train.bank import MeshBank, Textures, join_textures, mesh_bank, pack_textures, ranges
+from backend.train.colours import colour_changes
+from backend.train.pack import RADIUS, group_weight, read_pack, stable_share
+from backend.train.patterns import pattern_bank
+from backend.train.procedural import random_compositions
+from backend.train.scenes import Scenes
+from backend.train.soup import Soup
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceConfig:
+    """How training objects are drawn and changed; probabilities unless said otherwise.
+
+    Attributes:
+        procedural: Of a procedural object.
+        combined: Of a scene of two or three meshes.
+        turned: Of any rotation about the vertical; else it is within about 25 degrees.
+        tilted: Of a tilt of up to 20 degrees.
+        stretched: Of a change of proportions.
+        recoloured: Of a change of hue, saturation, contrast and brightness.
+        flipped: Of a flip of texture coordinates.
+        patterns: Number of patterns for procedural objects.
+    """
+
+    procedural: float = 0.3
+    combined: float = 0.08
+    turned: float = 0.6
+    tilted: float = 0.1
+    stretched: float = 0.5
+    recoloured: float = 0.7
+    flipped: float = 0.05
+    patterns: int = 330
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.procedural <= 1 or self.patterns < 1:
+            raise ConfigError(f"need a share of procedural objects in [0, 1] and patterns, got {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Geometry of some scenes before centring, vertices grouped by part."""
+
+    vertices: Float[Tensor, "v 3"]
+    normals: Float[Tensor, "v 3"]
+    uv: Float[Tensor, "v 2"]
+    scene: Int[Tensor, " v"]
+    faces: Int[Tensor, "f 3"]
+    face_texture: Int[Tensor, " f"]
+    face_part: Int[Tensor, " f"]
+    colours: Float[Tensor, "p 3 4"]
+
+
+class ObjectSource:
+    """Endless training objects, or the held-out ones in a fixed order."""
+
+    def __init__(
+        self,
+        pack: Path,
+        *,
+        split: Literal["train", "val"],
+        device: torch.device | str,
+        config: SourceConfig | None = None,
+    ) -> None:
+        self.device = torch.device(device)
+        self.config = SourceConfig() if config is None else config
+        self.split = split
+        chosen = [item for item in read_pack(pack) if item.is_validation == (split == "val")]
+        if not chosen:
+            raise ConfigError(f"the pack {pack} has no objects for {split}")
+        # Groups lie together in the pack; the fixed order must mix them.
+        chosen.sort(key=lambda item: stable_share("order:" + item.name))
+        self.names = [item.name for item in chosen]
+        self._weights = torch.tensor([group_weight(item.group) for item in chosen])
+        self._bank, textures = mesh_bank([item.mesh for item in chosen], self.device)
+        self._first_pattern = len(textures.table)
+        self._textures: Textures = join_textures(
+            textures, pack_textures(pattern_bank(self.config.patterns), self.device)
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def scenes(self, count: int, *, seed: int) -> Scenes:
+        """The batch number `seed`; of held-out objects those from `seed * count` on, unchanged."""
+        if self.split == "val":
+            mesh = (torch.arange(count) + seed * count) % len(self)
+            parts = _mesh_parts(self._bank, mesh, torch.arange(count), _unchanged(count))
+            return Scenes(_soup(parts, count), self._textures, count=count)
+        generator = torch.Generator().manual_seed(seed)
+        procedural = int((torch.rand(count, generator=generator) < self.config.procedural).sum())
+        pieces = []
+        if procedural < count:
+            pieces.append(self._real(count - procedural, generator))
+        if procedural > 0:
+            pieces.append(self._procedural(procedural, count - procedural, generator))
+        return Scenes(_soup(_joined(pieces), count), self._textures, count=count)
+
+    def _real(self, count: int, generator: torch.Generator) -> _Parts:
+        extra = torch.rand(count, generator=generator) < self.config.combined
+        number = 1 + extra.long() * torch.randint(1, 3, (count,), generator=generator)
+        scene = torch.repeat_interleave(torch.arange(count), number)
+        mesh = torch.multinomial(self._weights, len(scene), replacement=True, generator=generator)
+        changes = random_changes(scene, number, self.config, generator)
+        return _mesh_parts(self._bank, mesh, scene, changes)
+
+    def _procedural(self, count: int, first_scene: int, generator: torch.Generator) -> _Parts:
+        made = random_compositions(count, self.config.patterns, generator)
+        solids, parts = made.primitives, len(made.scene)
+        size = solids.vertices.shape[1] * solids.vertices.shape[2]
+        linear = made.world_from_part[:, :, :3]
+        vertices = torch.einsum("pij,prcj->prci", linear, solids.vertices)
+        vertices = vertices + made.world_from_part[:, None, None, :, 3]
+        cofactor = torch.linalg.inv(linear).transpose(1, 2)
+        normals = torch.einsum("pij,prcj->prci", cofactor, solids.normals)
+        uv = solids.uv * made.uv_scale[:, None, None]
+        faces = solids.faces + size * torch.arange(parts)[:, None, None]
+        owner = torch.arange(parts)[:, None].expand(-1, len(solids.faces))[solids.is_face]
+        found = _Parts(
+            vertices.reshape(-1, 3),
+            normals.reshape(-1, 3),
+            uv.reshape(-1, 2),
+            (made.scene + first_scene).repeat_interleave(size),
+            faces[solids.is_face],
+            (made.pattern + self._first_pattern)[owner],
+            owner,
+            made.colours,
+        )
+        return _Parts(*(getattr(found, name).to(self.device) for name in _Parts.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is done to each mesh of a scene.
+
+    Attributes:
+        world_from_mesh: Affine placement.
+        uv_flip: Factors -1 or 1 of the texture coordinates.
+        colours: Affine change of sRGB.
+    """
+
+    world_from_mesh: Float[Tensor, "p 3 4"]
+    uv_flip: Float[Tensor, "p 2"]
+    colours: Float[Tensor, "p 3 4"]
+
+
+def _unchanged(count: int) -> Changes:
+    identity = torch.eye(3, 4).expand(count, -1, -1)
+    return Changes(identity, torch.ones(count, 2), identity)
+
+
+def random_changes(
+    scene: Int[Tensor, " p"], number: Int[Tensor, " b"], config: SourceConfig, generator: torch.Generator
+) -> Changes:
+    """Random placements and colours; the parts of a scene stand around each other."""
+    count = len(scene)
+
+    def happens(probability: float) -> Tensor:
+        return torch.rand(count, generator=generator) < probability
+
+    turn = torch.where(
+        happens(config.turned),
+        2 * math.pi * torch.rand(count, generator=generator),
+        math.radians(25) / 2 * torch.randn(count, generator=generator),
+    )
+    tilt = happens(config.tilted) * math.radians(20) * (2 * torch.rand(count, generator=generator) - 1)
+    scale = torch.exp(0.18 * torch.randn(count, 3, generator=generator).clamp(-2.5, 2.5))
+    scale = torch.where(happens(config.stretched)[:, None], scale, torch.ones(3))
+    mirror = torch.where(happens(0.5), -1.0, 1.0)
+    scale = scale * torch.stack([mirror, torch.ones(count), torch.ones(count)], dim=1)
+    linear = rotations_about(2, turn) @ rotations_about(0, tilt) @ torch.diag_embed(scale)
+    is_alone = number[scene] == 1
+    size = torch.where(is_alone, 1.0, 0.5 + 0.5 * torch.rand(count, generator=generator))
+    spread = torch.tensor([0.9, 0.9, 0.6]) * (torch.rand(count, 3, generator=generator) - 0.5)
+    offset = torch.where(is_alone[:, None], torch.zeros(3), spread)
+    changed = happens(config.recoloured)
+    strong = happens(0.35)
+
+    def shift(spread: float, neutral: float) -> Tensor:
+        return torch.where(changed, neutral + spread * torch.randn(count, generator=generator), neutral)
+
+    hue = torch.where(strong, 2 * math.pi * torch.rand(count, generator=generator), shift(0.2, 0.0))
+    colours = colour_changes(
+        hue=torch.where(changed, hue, 0.0),
+        saturation=shift(0.25, 1.0).clamp(0, 1.6),
+        contrast=shift(0.15, 1.0).clamp(0.6, 1.4),
+        brightness=shift(0.08, 0.0),
+    )
+    flip = torch.where(torch.rand(count, 2, generator=generator) < config.flipped, -1.0, 1.0)
+    world = torch.cat([linear * size[:, None, None], offset[..., None]], dim=2)
+    return Changes(world, flip, colours)
+
+
+def rotations_about(axis: int, angle: Float[Tensor, " p"]) -> Float[Tensor, "p 3 3"]:
+    """Right-handed rotations about a coordinate axis."""
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    turned = torch.eye(3, device=angle.device).repeat(len(angle), 1, 1)
+    turned[:, first, first] = turned[:, second, second] = angle.cos()
+    turned[:, first, second] = -angle.sin()
+    turned[:, second, first] = angle.sin()
+    return turned
+
+
+def _mesh_parts(
+    bank: MeshBank, mesh: Int[Tensor, " p"], scene: Int[Tensor, " p"], changes: Changes
+) -> _Parts:
+    """Copies of meshes of the bank, placed and coloured."""
+    device = bank.vertices.device
+    mesh, scene = mesh.to(device), scene.to(device)
+    world, flip = changes.world_from_mesh.to(device), changes.uv_flip.to(device)
+    first, count = bank.vertex_range[mesh].unbind(dim=1)
+    vertex, owner = ranges(first, count)
+    linear = world[:, :, :3]
+    cofactor = torch.linalg.inv(linear).transpose(1, 2)
+    vertices = torch.einsum("vij,vj->vi", linear[owner], bank.vertices[vertex]) + world[owner, :, 3]
+    normals = torch.einsum("vij,vj->vi", cofactor[owner], bank.normals[vertex])
+    face, face_owner = ranges(*bank.face_range[mesh].unbind(dim=1))
+    shift = count.cumsum(0) - count - first
+    return _Parts(
+        vertices,
+        normals,
+        bank.uv[vertex] * flip[owner],
+        scene[owner],
+        bank.faces[face] + shift[face_owner][:, None],
+        bank.texture[face].long(),
+        face_owner,
+        changes.colours.to(device),
+    )
+
+
+def _joined(pieces: list[_Parts]) -> _Parts:
+    """Pieces with distinct scenes as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    first, second = pieces
+    return _Parts(
+        torch.cat([first.vertices, second.vertices]),
+        torch.cat([first.normals, second.normals]),
+        torch.cat([first.uv, second.uv]),
+        torch.cat([first.scene, second.scene]),
+        torch.cat([first.faces, second.faces + len(first.vertices)]),
+        torch.cat([first.face_texture, second.face_texture]),
+        torch.cat([first.face_part, second.face_part + len(first.colours)]),
+        torch.cat([first.colours, second.colours]),
+    )
+
+
+def _soup(parts: _Parts, count: int) -> Soup:
+    """Centre every scene on its box and scale it to the training radius."""
+    return Soup(
+        normalised(parts.vertices, parts.scene, count),
+        parts.normals.contiguous(),
+        parts.uv.contiguous(),
+        parts.scene,
+        parts.faces.to(torch.int32).contiguous(),
+        parts.face_texture.to(torch.int32).contiguous(),
+        parts.face_part.to(torch.int32).contiguous(),
+        parts.colours.contiguous(),
+    )
+
+
+def normalised(vertices: Float[Tensor, "v 3"], scene: Int[Tensor, " v"], count: int) -> Float[Tensor, "v 3"]:
+    """Every scene's box centred at the origin, its farthest vertex at `RADIUS`."""
+    index = scene[:, None].expand(-1, 3)
+    far = torch.full((count, 3), torch.inf, device=vertices.device)
+    low = far.scatter_reduce(0, index, vertices, "amin")
+    high = (-far).scatter_reduce(0, index, vertices, "amax")
+    centred = vertices - ((low + high) / 2)[scene]
+    radius = torch.zeros(count, device=vertices.device).scatter_reduce(0, scene, centred.norm(dim=1), "amax")
+    return (centred * (RADIUS / radius.clamp_min(1e-6))[scene][:, None]).contiguous()
