@@ -84,8 +84,8 @@ def _closest(
 
 def _start_warp() -> None:
     """Start warp without its greeting, which would stand in the output of commands."""
-    if hasattr(wp, "LOG_WARNING"):
-        wp.config.log_level = wp.LOG_WARNING
+    if hasattr(wp, "LOG_ERROR"):  # a machine without a graphics card is worth no warning
+        wp.config.log_level = wp.LOG_ERROR
     else:  # before warp 1.10
         wp.config.quiet = True  # pyright: ignore[reportAttributeAccessIssue]
     wp.init()
@@ -122,6 +122,8 @@ class Bvh:
         rays = self._floats(origins), self._floats(directions)
         limit = self._floats(torch.full((len(rays[0]),), FAR) if reach is None else reach)
         hits = self._empty(len(rays[0]))
+        if len(rays[0]) == 0:  # warp takes no empty arrays
+            return hits
         self._launch(
             _cast, [wp.from_torch(ray, dtype=wp.vec3) for ray in rays] + [wp.from_torch(limit)], hits
         )
@@ -131,6 +133,8 @@ class Bvh:
         """Nearest point of the surface to each of `points` (n x 3)."""
         positions = self._floats(points)
         hits = self._empty(len(positions))
+        if len(positions) == 0:
+            return hits
         self._launch(_closest, [wp.from_torch(positions, dtype=wp.vec3), FAR], hits)
         return hits
 

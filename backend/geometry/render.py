@@ -28,7 +28,8 @@ def render(
 ) -> Float[Tensor, "v 4 h w"]:
     """Pictures of `size` x `size` pixels, RGBA with straight alpha, sRGB-encoded, on `device`.
 
-    Rays are averaged as encoded and weighted by their coverage, as image editors do. Both sides of a face show.
+    Rays are averaged as encoded and weighted by their coverage, as image editors do. Both sides of a
+    face show.
     """
     surface = Surface(mesh, device=device)
     return torch.stack(

@@ -1,0 +1,29 @@
+"""xatlas in a process of its own, since nothing can stop it once it has begun.
+
+Run by `unwrap.py` as a script: `xatlas_process.py IN.npz OUT.npz`. Imports numpy and xatlas only.
+"""
+
+import sys
+
+import numpy as np
+import xatlas
+
+
+def main(source: str, target: str) -> None:
+    """Read `vertices`, `faces` and `texture_px`; write `vertex`, `faces` and `uv`."""
+    with np.load(source) as given:
+        vertices, faces, texture_px = given["vertices"], given["faces"], int(given["texture_px"])
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(vertices, faces.astype(np.uint32))
+    options = xatlas.PackOptions()
+    options.resolution = texture_px
+    options.padding = max(1, texture_px // 512)
+    options.bilinear = True
+    options.create_image = False
+    atlas.generate(xatlas.ChartOptions(), options)
+    vertex, faces, uv = atlas[0]
+    np.savez(target, vertex=vertex.astype(np.int64), faces=faces.astype(np.int32), uv=uv)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,242 @@
+"""Stage texture: a colour field fitted to the six views on the finished mesh, baked into a texture.
+
+One-2-3-45++ (arXiv 2311.07885), 3.3: geometry is fixed, a TensoRF field is fitted with L2 to the views at
+the visible points of the surface, and baked with the surface normal as view direction. The points are found
+once, by ray casting. The paper leaves all sizes open; ours are chosen for a two-core machine.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float32, Int, UInt8
+from torch import Tensor
+
+from backend.errors import ConfigError, OnStep, ignore_steps
+from backend.geometry.bake import fill_texture, texels
+from backend.geometry.cameras import Cameras
+from backend.geometry.meshes import Mesh, TexturedMesh, interpolate, sample_surface, vertex_normals
+from backend.geometry.raycast import Bvh
+from backend.geometry.render import BARE, sample_picture
+from backend.geometry.sightings import Observer, Sightings
+from backend.geometry.unwrap import Unwrapped, unwrap
+from backend.models.colour_field import ColourField, ColourFieldConfig
+
+WELL_SEEN_COSINE = 0.35
+"""A point seen at least this squarely needs no help from the mesh's own colours."""
+
+NUM_SURFACE_POINTS = 40_000
+"""Points drawn from the whole surface, of which the unseen ones are kept."""
+
+NUM_BAKE_STEPS = 2
+"""Reported steps after the fit: unwrap and bake."""
+
+FINAL_RATE = 0.1
+"""Learning rate at the end as a share of that at the start (TensoRF)."""
+
+ROUGHNESS_EVERY, ROUGHNESS_STRIDE = 4, 4
+"""Total variation is taken at every so manieth step, on every so manieth row: it costs more than the rest."""
+
+CHUNK = 1 << 16
+"""Points that the field is asked about at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextureConfig:
+    """How the texture is made.
+
+    Attributes:
+        texture_px: Side of the texture.
+        iterations: Steps of the fit.
+        batch: Seen points a step; a quarter as many are drawn from the whole surface.
+        colour_field: Final size of the field; the fit begins at a quarter of its resolution.
+        learning_rate: Of planes and lines; the network's is a tenth of it.
+        sharpness: How strongly the view that looks at a point most squarely outweighs the others.
+        normal_share: Share of seen points that get their normal for a view direction, as in the bake.
+        surface_weight: Pull of unseen points towards the mesh's own colours.
+        roughness_weight: Of total variation on the planes.
+        unwrap_seconds: Time limit of the unwrap.
+    """
+
+    texture_px: int = 1024
+    iterations: int = 300
+    batch: int = 8192
+    colour_field: ColourFieldConfig = field(default_factory=ColourFieldConfig)
+    learning_rate: float = 0.04
+    sharpness: float = 4.0
+    normal_share: float = 0.5
+    surface_weight: float = 0.3
+    roughness_weight: float = 1e-3
+    unwrap_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.texture_px <= 8192 or self.iterations < 1 or self.batch < 4:
+            raise ConfigError(f"a texture needs 16..8192 pixels, steps and points, got {self}")
+
+
+def texture_mesh(
+    mesh: Mesh | TexturedMesh,
+    views: Float[Tensor, "v 4 h w"],
+    cameras: Cameras,
+    *,
+    seed: int,
+    config: TextureConfig,
+    device: torch.device | str = "cpu",
+    on_step: OnStep = ignore_steps,
+) -> tuple[TexturedMesh, ColourField]:
+    """Paint a mesh in generation space from its views.
+
+    A `TexturedMesh` keeps its texture coordinates; its picture, like the colours of a `Mesh`, is only used
+    where no view shows the surface.
+    """
+    total = config.iterations + NUM_BAKE_STEPS
+    plain, normals = _plain(mesh), vertex_normals(_plain(mesh))
+    bvh = Bvh(plain.vertices, plain.faces, device=device)
+    observer = Observer(bvh, torch.from_numpy(normals).to(bvh.device), views, cameras)
+    seen = observer.sightings(sharpness=config.sharpness)
+    unseen = _unseen(plain, normals, observer, seed=seed)
+    painted = fit_field(seen, unseen, seed=seed, config=config, on_step=lambda step, _: on_step(step, total))
+    charts = _charts(mesh, plain, config)
+    on_step(config.iterations + 1, total)
+    texture = bake(painted, plain, normals, charts, texture_px=config.texture_px)
+    on_step(total, total)
+    vertices = plain.vertices[charts.vertex]
+    return TexturedMesh(vertices, charts.faces, normals[charts.vertex], charts.uv, texture), painted.cpu()
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Points all over the surface with the mesh's own colours; `weights`: how little of each is seen."""
+
+    points: Float[Tensor, "n 3"]
+    normals: Float[Tensor, "n 3"]
+    colours: Float[Tensor, "n 3"]
+    weights: Float[Tensor, " n"]
+
+
+def fit_field(
+    seen: Sightings, unseen: Unseen, *, seed: int, config: TextureConfig, on_step: OnStep = ignore_steps
+) -> ColourField:
+    """Fit a colour field with L2 to seen points, and loosely to the mesh's own colours elsewhere.
+
+    Coarse to fine, as in TensoRF. Random numbers come from the CPU, so every device draws the same points.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    device = seen.points.device
+    start = replace(config.colour_field, resolution=max(2, config.colour_field.resolution // 4))
+    field = ColourField(start, generator=generator).to(device)
+    optimiser = _optimiser(field, config)
+    for step in range(config.iterations):
+        if step in _refinements(config.iterations):
+            doubled = min(2 * field.config.resolution, config.colour_field.resolution)
+            field = field.resampled(doubled)
+            optimiser = _optimiser(field, config)
+        decay = FINAL_RATE ** (step / config.iterations)
+        for group in optimiser.param_groups:
+            group["lr"] = group["initial_lr"] * decay
+        optimiser.zero_grad(set_to_none=True)
+        _loss(field, seen, unseen, generator, config, step).backward()
+        optimiser.step()
+        on_step(step + 1, config.iterations)
+    return field.eval().requires_grad_(False)
+
+
+def bake(
+    field: ColourField,
+    mesh: Mesh,
+    normals: Float32[np.ndarray, "v 3"],
+    charts: Unwrapped,
+    *,
+    texture_px: int,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Ask the field for the colour of every pixel, with the surface normal as view direction."""
+    found = texels(charts.faces, charts.uv, texture_px=texture_px)
+    corners = mesh.faces[found.face.numpy()]
+    barycentric = found.barycentric.numpy()
+    device = next(field.parameters()).device
+    points = torch.from_numpy(interpolate(mesh.vertices, corners, barycentric)).float().to(device)
+    facing = torch.from_numpy(interpolate(normals, corners, barycentric)).float().to(device)
+    colours = [
+        field(part, F.normalize(normal, dim=1))
+        for part, normal in zip(points.split(CHUNK), facing.split(CHUNK), strict=True)
+    ]
+    return fill_texture(found.index, torch.cat(colours), texture_px=texture_px)
+
+
+def _plain(mesh: Mesh | TexturedMesh) -> Mesh:
+    """The mesh with a colour at each vertex."""
+    if isinstance(mesh, TexturedMesh):
+        picture = torch.from_numpy(np.array(mesh.texture)).permute(2, 0, 1)[None].float() / 255
+        return Mesh(mesh.vertices, mesh.faces, sample_picture(picture, torch.from_numpy(mesh.uv)).numpy())
+    if mesh.colours is None:
+        return replace(mesh, colours=np.full_like(mesh.vertices, BARE))
+    return mesh
+
+
+def _charts(mesh: Mesh | TexturedMesh, plain: Mesh, config: TextureConfig) -> Unwrapped:
+    if isinstance(mesh, TexturedMesh):
+        return Unwrapped(np.arange(len(mesh.vertices)), mesh.faces, mesh.uv, is_charted=True)
+    return unwrap(plain, texture_px=config.texture_px, time_limit=config.unwrap_seconds)
+
+
+def _unseen(mesh: Mesh, normals: Float32[np.ndarray, "v 3"], observer: Observer, *, seed: int) -> Unseen:
+    face, barycentric = sample_surface(mesh, NUM_SURFACE_POINTS, np.random.default_rng(seed))
+    corners = mesh.faces[face]
+    colours = mesh.colours if mesh.colours is not None else np.full_like(mesh.vertices, BARE)
+    points, facing, own = (
+        torch.from_numpy(interpolate(values, corners, barycentric)).float().to(observer.bvh.device)
+        for values in (mesh.vertices, normals, colours)
+    )
+    facing = F.normalize(facing, dim=1)
+    weights = (1 - observer.best_cosine(points, facing) / WELL_SEEN_COSINE).clamp_min(0)
+    keep = weights > 0
+    return Unseen(points[keep], facing[keep], own[keep], weights[keep])
+
+
+def _refinements(iterations: int) -> tuple[int, int]:
+    """Steps before which the resolution doubles."""
+    return iterations * 3 // 10, iterations * 6 // 10
+
+
+def _optimiser(field: ColourField, config: TextureConfig) -> torch.optim.Adam:
+    grids = [*field.planes, *field.lines]
+    known = {id(values) for values in grids}
+    layers = [values for values in field.parameters() if id(values) not in known]
+    rates = (config.learning_rate, config.learning_rate / 10)
+    groups = [
+        {"params": params, "lr": rate, "initial_lr": rate}
+        for params, rate in zip((grids, layers), rates, strict=True)
+    ]
+    return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
+
+
+def _loss(
+    field: ColourField,
+    seen: Sightings,
+    unseen: Unseen,
+    generator: torch.Generator,
+    config: TextureConfig,
+    step: int,
+) -> Float[Tensor, ""]:
+    """Squared error of one batch, seen and unseen points in one pass through the field."""
+    device = seen.points.device
+    first = _draw(len(seen.points), config.batch, generator).to(device)
+    other = _draw(len(unseen.points), config.batch // 4, generator).to(device)
+    by_normal = torch.rand(len(first), 1, generator=generator).to(device) < config.normal_share
+    directions = torch.where(by_normal, seen.normals[first], seen.directions[first])
+    colours = field(
+        torch.cat([seen.points[first], unseen.points[other]]), torch.cat([directions, unseen.normals[other]])
+    )
+    target = torch.cat([seen.colours[first], unseen.colours[other]])
+    weights = torch.cat([seen.weights[first], config.surface_weight * unseen.weights[other]])
+    loss = ((colours - target).square().mean(dim=1) * weights).sum() / max(1, len(first) + len(other))
+    if config.roughness_weight > 0 and step % ROUGHNESS_EVERY == 0:
+        offset = step // ROUGHNESS_EVERY % ROUGHNESS_STRIDE
+        loss = loss + config.roughness_weight * ROUGHNESS_EVERY * field.roughness(ROUGHNESS_STRIDE, offset)
+    return loss
+
+
+def _draw(count: int, wanted: int, generator: torch.Generator) -> Int[Tensor, " n"]:
+    """Random rows; none where there are none."""
+    return torch.randint(max(count, 1), (wanted if count else 0,), generator=generator)
