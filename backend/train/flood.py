@@ -19,6 +19,8 @@ from torch import Tensor
 
 from backend.train.soup import Tree
 
+wp.set_module_options({"enable_backward": False})
+
 FREE = wp.constant(0)
 """Not reached by the flood (yet)."""
 WALL = wp.constant(1)

@@ -108,7 +108,7 @@ def _layouts(count: int, number: Int[Tensor, " s"], generator: torch.Generator) 
     none = torch.zeros(shape, dtype=torch.bool)
     is_box = torch.rand(shape, generator=generator) < 0.15
     cluster = _Layout(
-        _uniform((*shape, 3), -0.5, 0.5, generator),
+        _uniform((*shape, 3), -0.35, 0.35, generator),
         _sizes(shape, generator),
         torch.rand(shape, generator=generator) < 0.5,
         is_used,
@@ -144,7 +144,7 @@ def _pairs(
     """A body on the plane of symmetry, then pairs left and right of it."""
     slot = torch.arange(SLOTS).expand(shape)
     twin = (slot > 0) & (slot % 2 == 0)
-    offset = _uniform((*shape, 3), -0.45, 0.45, generator)
+    offset = _uniform((*shape, 3), -0.4, 0.4, generator)
     offset[..., 0] = offset[..., 0].abs() + 0.1
     offset[:, 0] = 0
     size = _sizes(shape, generator) * torch.where(slot > 0, 0.6, 1.3)[..., None]

@@ -21,6 +21,8 @@ from backend.train.lights import Light
 from backend.train.shading import face_colour, face_normal
 from backend.train.soup import Tree
 
+wp.set_module_options({"enable_backward": False})
+
 RADIUS_SQUARED = wp.constant(UNIT_RADIUS * UNIT_RADIUS)
 SHINE = wp.constant(30.0)
 """Exponent of the mirrored lamps (Blinn-Phong)."""

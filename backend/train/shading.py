@@ -128,5 +128,5 @@ def start_warp() -> None:
     if hasattr(wp, "LOG_ERROR"):  # a machine without a graphics card is worth no warning
         wp.config.log_level = wp.LOG_ERROR
     else:  # before warp 1.10
-        wp.config.quiet = True  # pyright: ignore[reportAttributeAccessIssue]
+        wp.config.quiet = True
     wp.init()

@@ -15,6 +15,8 @@ import warp as wp
 from backend.train.flood import OUTSIDE
 from backend.train.shading import face_colour
 
+wp.set_module_options({"enable_backward": False})
+
 SEARCH = wp.constant(3)
 """Voxels searched in each direction for the outer shell behind an inner wall."""
 
@@ -68,7 +70,7 @@ def find_nearest(
     face[i] = -1
     distance[i] = 2.0 * reach
     if hit.result:
-        found = wp.mesh_evalcell_position(mesh, hit.face, hit.u, hit.v)
+        found = wp.mesh_eval_position(mesh, hit.face, hit.u, hit.v)
         face[i] = hit.face
         weights[i] = wp.vec2(hit.u, hit.v)
         nearest[i] = found - centre
@@ -141,22 +143,20 @@ def sign_distances(
     # Behind an inner wall: the outer shell is where the nearest points of outside voxels lie.
     point = cell_position(wp.vec3(0.0, 0.0, 0.0), x, y, z, side)
     best = 2.0 * reach
-    for dx in range(-SEARCH, SEARCH + 1):
-        for dy in range(-SEARCH, SEARCH + 1):
-            for dz in range(-SEARCH, SEARCH + 1):
-                a = x + dx
-                b = y + dy
-                c = z + dz
-                if a >= 0 and b >= 0 and c >= 0 and a < side and b < side and c < side:
-                    there = ((scene * side + a) * side + b) * side + c
-                    if int(cells[there]) == OUTSIDE:
-                        k = lookup[there]
-                        if k >= 0:
-                            if distance[k] < reach:
-                                length = wp.length(nearest[k] - point)
-                                if length < best:
-                                    best = length
-                                    source[i] = k
+    width = 2 * SEARCH + 1
+    for step in range(width * width * width):
+        a = x + step % width - SEARCH
+        b = y + (step // width) % width - SEARCH
+        c = z + step // (width * width) - SEARCH
+        if a >= 0 and b >= 0 and c >= 0 and a < side and b < side and c < side:
+            there = ((scene * side + a) * side + b) * side + c
+            k = lookup[there]
+            if int(cells[there]) == OUTSIDE and k >= 0:
+                if distance[k] < reach:
+                    length = wp.length(nearest[k] - point)
+                    if length < best:
+                        best = length
+                        source[i] = k
     field[i] = -best
 
 
