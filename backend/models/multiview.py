@@ -1,0 +1,201 @@
+"""The network that draws six views of an object at once, as one canvas of 3 x 2 tiles (Zero123++)."""
+
+from dataclasses import dataclass, field
+
+import torch
+from diffusers import UNet2DConditionModel
+from einops import repeat
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from backend.diffusion.views import ViewSchedule
+from backend.errors import ConfigError
+from backend.geometry.cameras import (
+    SHEET_COLUMNS,
+    SHEET_ROWS,
+    STARTER_RIG,
+    ZERO123PLUS_V12_RIG,
+    ViewRig,
+    sheet_from_views,
+)
+from backend.models.reference_attention import ReferenceBank, install_reference_attention
+
+RAY_CHANNELS = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MultiviewConfig:
+    """Size of a `MultiviewNet` and the six cameras that it draws.
+
+    Attributes:
+        latent_px: Side of one tile's latents.
+        channels: Widths of the levels, finest first.
+        layers: Residual blocks of each level.
+        attention: Levels with attention over all six tiles (and to the reference).
+        heads: Attention heads of each level.
+        num_tokens: Tokens of the prompt that carries the global condition; each as wide as the
+            image encoder's embedding.
+        position_channels: Learned input channels that tell where on the canvas a latent lies.
+        sees_rays: Give the network each latent's camera ray as an input.
+        sees_picture: Give the network the clean picture's latents, beside every tile, as an input.
+    """
+
+    rig: ViewRig = STARTER_RIG
+    latent_px: int = 32
+    latent_channels: int = 4
+    channels: tuple[int, ...] = (128, 192, 224)
+    layers: tuple[int, ...] = (2, 1, 1)
+    attention: tuple[bool, ...] = (False, True, True)
+    heads: tuple[int, ...] = (2, 3, 7)
+    num_tokens: int = 8
+    token_channels: int = 192
+    norm_groups: int = 32
+    position_channels: int = 8
+    sees_rays: bool = True
+    sees_picture: bool = True
+    schedule: ViewSchedule = field(default_factory=ViewSchedule)
+
+    def __post_init__(self) -> None:
+        levels = {len(self.channels), len(self.layers), len(self.attention), len(self.heads)}
+        if len(levels) != 1:
+            raise ConfigError(f"channels, layers, attention and heads need one entry a level, got {self}")
+        if self.latent_px % 2 ** (len(self.channels) - 1):
+            raise ConfigError(f"tiles of {self.latent_px} latents cannot be halved for every level")
+
+    @property
+    def canvas(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of the canvas of latents."""
+        return self.latent_channels, SHEET_ROWS * self.latent_px, SHEET_COLUMNS * self.latent_px
+
+    @property
+    def condition_channels(self) -> int:
+        """Input channels beside the noisy latents."""
+        return (
+            self.position_channels + RAY_CHANNELS * self.sees_rays + self.latent_channels * self.sees_picture
+        )
+
+
+ZERO123PLUS_MULTIVIEW = MultiviewConfig(
+    rig=ZERO123PLUS_V12_RIG,
+    latent_px=40,
+    channels=(320, 640, 1280, 1280),
+    layers=(2, 2, 2, 2),
+    attention=(True, True, True, False),
+    heads=(5, 10, 20, 20),
+    num_tokens=77,
+    token_channels=1024,
+    position_channels=0,
+    sees_rays=False,
+    sees_picture=False,
+)
+"""Stable Diffusion 2's UNet, as Zero123++ uses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewCondition:
+    """What the six views are drawn from.
+
+    Attributes:
+        picture: Latents of the input picture, as `ViewAutoencoder.encode` gives them.
+        embedding: The image encoder's embedding of it; zeros stand for none.
+    """
+
+    picture: Float[Tensor, "b c h w"]
+    embedding: Float[Tensor, "b e"]
+
+
+class MultiviewNet(nn.Module):
+    """A `UNet2DConditionModel` over the canvas with reference attention and a ramped global condition."""
+
+    rays: Tensor
+
+    def __init__(self, config: MultiviewConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unet = _build_unet(config)
+        install_reference_attention(self.unet)
+        # FlexDiffuse's linear guidance: late tokens carry most of the picture (2310.15110, section 2.2).
+        self.ramp = nn.Parameter(torch.arange(config.num_tokens) / config.num_tokens)
+        self.prompt = nn.Parameter(0.02 * torch.randn(config.num_tokens, config.token_channels))
+        _, height, width = config.canvas
+        size = config.latent_px
+        self.canvas_position = nn.Parameter(0.02 * torch.randn(config.position_channels, height, width))
+        self.picture_position = nn.Parameter(0.02 * torch.randn(config.position_channels, size, size))
+        self.register_buffer("rays", _canvas_rays(config), persistent=False)
+
+    def forward(
+        self,
+        noisy: Float[Tensor, "b c hh ww"],
+        noisy_reference: Float[Tensor, "b c h w"],
+        timesteps: Int[Tensor, " b"],
+        condition: ViewCondition,
+    ) -> Float[Tensor, "b c hh ww"]:
+        """Predict the velocity of the canvas.
+
+        Args:
+            noisy: The canvas at `timesteps`.
+            noisy_reference: The reference picture's code (`LatentScaling.code`) at the same timesteps.
+            timesteps: Training timesteps.
+            condition: The clean picture.
+        """
+        prompt = self.prompt + self.ramp[:, None] * condition.embedding[:, None]
+        bank = ReferenceBank(mode="record")
+        self._run(self._reference_input(noisy_reference, condition.picture), timesteps, prompt, bank)
+        bank.mode = "attend"
+        return self._run(self._canvas_input(noisy, condition.picture), timesteps, prompt, bank)
+
+    def _run(self, image: Tensor, timesteps: Tensor, prompt: Tensor, bank: ReferenceBank) -> Tensor:
+        attention_arguments = {"bank": bank}
+        return self.unet(
+            image, timesteps, prompt, cross_attention_kwargs=attention_arguments, return_dict=False
+        )[0]
+
+    def _canvas_input(
+        self, noisy: Float[Tensor, "b c hh ww"], picture: Float[Tensor, "b c h w"]
+    ) -> Float[Tensor, "b d hh ww"]:
+        parts = [noisy]
+        if self.config.sees_picture:
+            parts.append(repeat(picture, "b c h w -> b c (r h) (k w)", r=SHEET_ROWS, k=SHEET_COLUMNS))
+        if self.config.sees_rays:
+            parts.append(self.rays.expand(len(noisy), -1, -1, -1))
+        parts.append(self.canvas_position.expand(len(noisy), -1, -1, -1))
+        return torch.cat(parts, dim=1)
+
+    def _reference_input(
+        self, noisy: Float[Tensor, "b c h w"], picture: Float[Tensor, "b c h w"]
+    ) -> Float[Tensor, "b d h w"]:
+        parts = [noisy]
+        if self.config.sees_picture:
+            parts.append(picture)
+        if self.config.sees_rays:
+            # The input's camera is not known; no ray of a rig is zero.
+            parts.append(torch.zeros_like(noisy[:, :1]).expand(-1, RAY_CHANNELS, -1, -1))
+        parts.append(self.picture_position.expand(len(noisy), -1, -1, -1))
+        return torch.cat(parts, dim=1)
+
+
+def _canvas_rays(config: MultiviewConfig) -> Float[Tensor, "6 hh ww"]:
+    """Direction and moment about the origin (Plücker coordinates) of the ray through each latent's centre."""
+    origins, directions = config.rig.cameras().rays(config.latent_px)
+    # A ray meets the object's sphere where its moment is at most its radius of one half.
+    moments = torch.linalg.cross(origins, directions) / 0.5
+    return sheet_from_views(torch.cat([directions, moments], dim=-1).movedim(-1, 1))
+
+
+def _build_unet(config: MultiviewConfig) -> UNet2DConditionModel:
+    kinds = ["CrossAttn" if attends else "" for attends in config.attention]
+    return UNet2DConditionModel(
+        sample_size=config.canvas[1:],
+        in_channels=config.latent_channels + config.condition_channels,
+        out_channels=config.latent_channels,
+        down_block_types=tuple(f"{kind}DownBlock2D" for kind in kinds),
+        up_block_types=tuple(f"{kind}UpBlock2D" for kind in reversed(kinds)),
+        block_out_channels=config.channels,
+        # diffusers annotates rows of any length as rows of one.
+        layers_per_block=config.layers,  # pyright: ignore[reportArgumentType]
+        norm_num_groups=config.norm_groups,
+        cross_attention_dim=config.token_channels,
+        # The number of heads, in spite of its name (diffusers issue 2011).
+        attention_head_dim=config.heads,  # pyright: ignore[reportArgumentType]
+        use_linear_projection=True,
+    )
