@@ -6,7 +6,7 @@ Volumes are flat arrays of cubes of `side`^3 cells, one a scene, in C order of (
 # Warp reads kernel arguments from annotations that are values, not types, and turns `int(0)` into a variable.
 # pyright: reportInvalidTypeForm=false, reportIndexIssue=false, reportCallIssue=false
 # pyright: reportArgumentType=false, reportOperatorIssue=false, reportAttributeAccessIssue=false
-# ruff: noqa: ANN201, SIM102, C901
+# ruff: noqa: ANN201, SIM102
 
 from typing import no_type_check
 
