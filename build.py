@@ -34,6 +34,7 @@ DIST = ROOT / "dist"
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "locks.json"
+UNFINISHED = VENV / "unfinished"
 
 MATTE_MODEL = ROOT / "models" / "u2net.onnx"
 MATTE_MEMBER = "rembg/u2net.onnx"
@@ -107,8 +108,8 @@ def find_python() -> str:
 
 
 def make_venv() -> None:
-    """Make .venv, unless it holds a working Python 3.11."""
-    if ask([PYTHON, "-c", "import sys, pip; print(sys.version_info[1])"]) == "11":
+    """Make .venv, unless it holds a working Python 3.11 and no install in it was cut off."""
+    if not UNFINISHED.exists() and ask([PYTHON, "-c", "import sys, pip; print(sys.version_info[1])"]) == "11":
         return
     say("setup: making .venv")
     done = subprocess.run(
@@ -126,9 +127,7 @@ def pip(*arguments: str | Path) -> None:
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = errors[-1] if errors else (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise BuildError(
-            f"pip failed ({reason}); what it fetched is kept, so run the command again to go on."
-        )
+        raise BuildError(f"pip failed ({reason}); check the network and try again: what was fetched is kept.")
 
 
 HASHED = ("--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:")
@@ -187,7 +186,9 @@ def install(names: Sequence[str]) -> None:
     say(f"setup: installing {', '.join(wanted)} (3 GB on disk; about a minute and the download)")
     start = time.monotonic()
     files = [part for name in wanted for part in ("-r", REQUIREMENTS / f"{name}.txt")]
+    UNFINISHED.touch()
     pip("install", *HASHED, "--no-warn-script-location", *files)
+    UNFINISHED.unlink()
     STAMP.write_text(json.dumps(wanted, indent=2) + "\n", "utf-8")
     say(f"setup: installed in {time.monotonic() - start:.0f} s")
 

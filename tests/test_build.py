@@ -23,6 +23,7 @@ def workplace(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(build, "REQUIREMENTS", requirements)
     monkeypatch.setattr(build, "STAMP", tmp_path / ".venv" / "locks.json")
+    monkeypatch.setattr(build, "UNFINISHED", tmp_path / ".venv" / "unfinished")
     monkeypatch.setattr(build, "MATTE_MODEL", tmp_path / "models" / "u2net.onnx")
     monkeypatch.setattr(build, "pip", lambda *arguments: calls.append([str(part) for part in arguments]))
     monkeypatch.setattr(build, "torch_lock", lambda: "torch-cpu")
@@ -48,13 +49,14 @@ def test_more_locks_keep_the_ones_that_are_there(workplace):
     assert {"runtime", "torch-cpu", "development"} == set(json.loads(build.STAMP.read_text()))
 
 
-def test_interrupted_install_leaves_no_stamp(workplace, monkeypatch):
+def test_interrupted_install_is_remembered(workplace, monkeypatch):
     def fail(*arguments):
         raise build.BuildError("the network is gone")
 
     monkeypatch.setattr(build, "pip", fail)
     with pytest.raises(build.BuildError):
         build.install(["runtime"])
+    assert build.UNFINISHED.exists()
     assert not build.STAMP.exists()
 
 
