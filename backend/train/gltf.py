@@ -20,8 +20,11 @@ from backend.train.colours import linear_from_srgb, srgb_from_linear
 MAGIC, JSON_CHUNK = 0x46546C67, 0x4E4F534A
 COMPONENTS = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
-SEE_THROUGH = 0.02
-"""An object with a larger share of cut-out texels is not used: shapes know no cut-outs."""
+MIXED_SHARE = 0.15
+"""An object with a larger share of half cut-out area is not used: shapes know no cut-outs."""
+
+PROBES = np.array([[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 2]]) / 6
+"""Barycentric coordinates of the points of a face where cut-outs are looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,32 +90,66 @@ def read_object(path: Path, *, texture_px: int) -> ObjectMesh | None:
     Node transforms are not looked at: the set's files have none.
 
     Returns:
-        None for an object with cut-out textures.
+        None for an object of which too much is cut out by its textures.
 
     Raises:
         InputError: when the file is not a GLB or has features that the set does not use.
     """
     glb = _Glb(path)
     parts, textures, runs = [], [], []
+    mixed_area, area = 0.0, 0.0
     for primitive in glb.tree["meshes"][0]["primitives"]:
-        material = glb.tree["materials"][primitive["material"]]["pbrMetallicRoughness"]
-        vertices = glb.accessor(primitive["attributes"]["POSITION"])
-        faces = glb.accessor(primitive["indices"]).reshape(-1, 3).astype(np.int64)
-        uv = np.zeros((len(vertices), 2))
-        if "baseColorTexture" in material:
-            uv = glb.accessor(primitive["attributes"]["TEXCOORD_0"])
-            uv = uv - np.floor(uv.min(axis=0))
-        texture = _texture(glb, material, texture_px)
-        if texture is None:
-            return None
+        material = glb.tree["materials"][primitive["material"]]
+        part, image = _primitive(glb, primitive, material)
+        if image is not None and material.get("alphaMode") == "MASK":
+            part, mixed = _without_cut_out_faces(part, image)
+            mixed_area += mixed
+        if len(part[1]) == 0:
+            continue
+        area += _areas(part).sum()
+        texture = _texture(image, material["pbrMetallicRoughness"], texture_px)
         if "COLOR_0" in primitive["attributes"]:
-            vertices, faces, uv, texture = _from_vertex_colours(
-                vertices, faces, glb.accessor(primitive["attributes"]["COLOR_0"]), texture
+            part, texture = _from_vertex_colours(
+                part, glb.accessor(primitive["attributes"]["COLOR_0"]), texture
             )
-        parts.append((vertices, faces, uv))
+        parts.append(part)
         textures.append(texture)
-        runs.append(len(faces))
+        runs.append(len(part[1]))
+    if not parts or mixed_area > MIXED_SHARE * area:
+        return None
     return _joined(parts, textures, runs)
+
+
+_Part = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Vertices in glTF's frame, faces and texture coordinates."""
+
+
+def _primitive(glb: _Glb, primitive: dict, material: dict) -> tuple[_Part, Image.Image | None]:
+    """A primitive and the picture on it, if there is one."""
+    vertices = glb.accessor(primitive["attributes"]["POSITION"])
+    faces = glb.accessor(primitive["indices"]).reshape(-1, 3).astype(np.int64)
+    texture = material["pbrMetallicRoughness"].get("baseColorTexture")
+    if texture is None:
+        return (vertices, faces, np.zeros((len(vertices), 2))), None
+    uv = glb.accessor(primitive["attributes"]["TEXCOORD_0"])
+    return (vertices, faces, uv - np.floor(uv.min(axis=0))), glb.image(texture["index"])
+
+
+def _areas(part: _Part) -> np.ndarray:
+    corners = part[0][part[1]].astype(np.float64)
+    return np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+
+
+def _without_cut_out_faces(part: _Part, image: Image.Image) -> tuple[_Part, float]:
+    """Drop the faces that nobody sees; also the area of those that are partly cut out."""
+    vertices, faces, uv = part
+    alpha = np.asarray(image.convert("RGBA"))[..., 3]
+    at = np.einsum("pk,fkc->fpc", PROBES, uv[faces]) % 1
+    column = (at[..., 0] * alpha.shape[1]).astype(int).clip(0, alpha.shape[1] - 1)
+    row = (at[..., 1] * alpha.shape[0]).astype(int).clip(0, alpha.shape[0] - 1)
+    seen = (alpha[row, column] >= 128).mean(axis=1)
+    mixed = _areas(part)[(seen > 0) & (seen < 1)].sum()
+    return (vertices, faces[seen > 0], uv), float(mixed)
 
 
 def _joined(
@@ -131,16 +168,11 @@ def _joined(
     )
 
 
-def _texture(glb: _Glb, material: dict, texture_px: int) -> np.ndarray | None:
+def _texture(image: Image.Image | None, material: dict, texture_px: int) -> np.ndarray:
     """The base colour with its factor multiplied in (in linear light); one texel when it is flat."""
     factor = np.array(material.get("baseColorFactor", [1.0] * 4))[:3]
-    if "baseColorTexture" not in material:
+    if image is None:
         return _bytes(srgb_from_linear(factor))[None, None]
-    image = glb.image(material["baseColorTexture"]["index"])
-    if image.mode in ("RGBA", "LA", "P"):
-        alpha = np.asarray(image.convert("RGBA"))[..., 3]
-        if (alpha < 128).mean() > SEE_THROUGH:
-            return None
     image = image.convert("RGB")
     scale = texture_px / max(image.size)
     if scale < 1:
@@ -152,15 +184,14 @@ def _texture(glb: _Glb, material: dict, texture_px: int) -> np.ndarray | None:
     return _bytes(srgb_from_linear(linear_from_srgb(pixels / 255) * factor))
 
 
-def _from_vertex_colours(
-    vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray, texture: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _from_vertex_colours(part: _Part, colours: np.ndarray, texture: np.ndarray) -> tuple[_Part, np.ndarray]:
     """Give each face one texel with the mean of its corners' linear colours; faces share no corners then."""
+    vertices, faces, _ = part
     flat = linear_from_srgb(texture.reshape(-1, 3).mean(axis=0) / 255)
     texels = _bytes(srgb_from_linear(colours[faces][..., :3].mean(axis=1) * flat))
     u = (np.arange(len(faces)) + 0.5) / len(faces)
     uv = np.stack([np.repeat(u, 3), np.full(3 * len(faces), 0.5)], axis=1)
-    return vertices[faces.reshape(-1)], np.arange(3 * len(faces)).reshape(-1, 3), uv, texels[None]
+    return (vertices[faces.reshape(-1)], np.arange(3 * len(faces)).reshape(-1, 3), uv), texels[None]
 
 
 def _bytes(colours: np.ndarray) -> np.ndarray:

@@ -97,10 +97,13 @@ class ObjectSource:
 
     def scenes(self, count: int, *, seed: int) -> Scenes:
         """The batch number `seed`; of held-out objects those from `seed * count` on, unchanged."""
+        return Scenes(self.soup(count, seed=seed), self._textures, count=count)
+
+    def soup(self, count: int, *, seed: int) -> Soup:
+        """The triangles of `scenes`."""
         if self.split == "val":
             mesh = (torch.arange(count) + seed * count) % len(self)
-            parts = _mesh_parts(self._bank, mesh, torch.arange(count), _unchanged(count))
-            return Scenes(_soup(parts, count), self._textures, count=count)
+            return _soup(_mesh_parts(self._bank, mesh, torch.arange(count), _unchanged(count)), count)
         generator = torch.Generator().manual_seed(seed)
         procedural = int((torch.rand(count, generator=generator) < self.config.procedural).sum())
         pieces = []
@@ -108,7 +111,7 @@ class ObjectSource:
             pieces.append(self._real(count - procedural, generator))
         if procedural > 0:
             pieces.append(self._procedural(procedural, count - procedural, generator))
-        return Scenes(_soup(_joined(pieces), count), self._textures, count=count)
+        return _soup(_joined(pieces), count)
 
     def _real(self, count: int, generator: torch.Generator) -> _Parts:
         extra = torch.rand(count, generator=generator) < self.config.combined
@@ -141,6 +144,15 @@ class ObjectSource:
             made.colours,
         )
         return _Parts(*(getattr(found, name).to(self.device) for name in _Parts.__slots__))
+
+
+def scenes_of(
+    bank: MeshBank, textures: Textures, mesh: Int[Tensor, " b"], *, normalise: bool = True
+) -> Scenes:
+    """Meshes of a bank as they are, each in its own scene."""
+    count = len(mesh)
+    parts = _mesh_parts(bank, mesh, torch.arange(count), _unchanged(count))
+    return Scenes(_soup(parts, count, normalise=normalise), textures, count=count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,10 +271,10 @@ def _joined(pieces: list[_Parts]) -> _Parts:
     )
 
 
-def _soup(parts: _Parts, count: int) -> Soup:
+def _soup(parts: _Parts, count: int, *, normalise: bool = True) -> Soup:
     """Centre every scene on its box and scale it to the training radius."""
     return Soup(
-        normalised(parts.vertices, parts.scene, count),
+        normalised(parts.vertices, parts.scene, count) if normalise else parts.vertices.contiguous(),
         parts.normals.contiguous(),
         parts.uv.contiguous(),
         parts.scene,

@@ -243,7 +243,7 @@ def run(args: argparse.Namespace) -> int:
     for row in rows:
         mesh = read_object(args.folder / f"{row['id']}.glb", texture_px=args.texture)
         if mesh is None:
-            log.info("%s has cut-out textures and is left out", row["id"])
+            log.info("%s is left out: its textures cut out too much", row["id"])
             continue
         objects.append(pack_object(mesh, name=row["id"], group=row["group"], licence=row["licence"]))
     dropped = write_pack(objects, args.out, max_mib=args.max_mib)

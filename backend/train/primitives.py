@@ -55,6 +55,11 @@ def _draw(count: int, low: float, high: float, generator: torch.Generator) -> Fl
     return low + (high - low) * torch.rand(count, generator=generator)
 
 
+def _circle(steps: int) -> Float[Tensor, " steps"]:
+    """Angles once around; the last is the first, to the bit."""
+    return torch.cat([torch.linspace(0, 2 * math.pi, steps)[:-1], torch.zeros(1)])
+
+
 def _polyline(points: Float[Tensor, "n k 2"]) -> Float[Tensor, "n r 2"]:
     """Points along polylines; corners fall on rows when ROWS - 1 is a multiple of the segments."""
     segments = points.shape[1] - 1
@@ -86,6 +91,7 @@ def _profiles(count: int, generator: torch.Generator) -> Float[Tensor, "k n r 2"
     turn = torch.linspace(-math.pi / 2, math.pi / 2, ROWS).expand(count, -1)
     power = _draw(count, 0.25, 1.0, generator)[:, None]
     round_radius, round_height = turn.cos().clamp_min(0), turn.sin()
+    round_radius[:, [0, -1]] = 0
     ellipsoid = torch.stack([round_radius, round_height], dim=2)
     rounded = torch.stack([round_radius**power, round_height.sign() * round_height.abs() ** power], dim=2)
     heights = torch.cat([-torch.ones(1), torch.linspace(-1, 1, 6), torch.ones(1)]).expand(count, 8)
@@ -97,7 +103,7 @@ def _profiles(count: int, generator: torch.Generator) -> Float[Tensor, "k n r 2"
     foot, belly, rim = (_draw(count, 0.4, 1.0, generator) for _ in range(3))
     inside = [rim - wall, one, belly - wall, zero, foot - wall, -1 + 2 * wall, zero, -1 + 2 * wall]
     vessel = torch.stack([zero, -one, foot, -one, belly, zero, rim, one, *inside], dim=1).view(count, 8, 2)
-    around = torch.linspace(0, 2 * math.pi, ROWS).expand(count, -1)
+    around = _circle(ROWS).expand(count, -1)
     tube = _draw(count, 0.1, 0.45, generator)[:, None]
     torus = torch.stack([(1 - tube) + tube * around.cos(), tube * around.sin()], dim=2)
     profiles = [
@@ -121,7 +127,7 @@ PROFILE_WEIGHTS = torch.tensor([7.0, 1.5, 2.0, 2.5, 0.7, 0.8, 0.8, 0.8])
 
 def _sections(count: int, generator: torch.Generator) -> Float[Tensor, "k n u"]:
     """Every kind of cross-section: its radius by angle."""
-    angle = torch.linspace(0, 2 * math.pi, COLUMNS + 1)[None]
+    angle = _circle(COLUMNS + 1)[None]
     circle = torch.ones(count, COLUMNS + 1)
     # Of half-width one, and turned so that its sides are parallel to the axes.
     square = (1 / torch.maximum(angle.cos().abs(), angle.sin().abs())).expand(count, -1)
@@ -155,13 +161,12 @@ def random_primitives(
     rows = torch.arange(count)
     along = _profiles(count, generator)[profile, rows]
     around = _sections(count, generator)[section, rows]
-    angle = torch.linspace(0, 2 * math.pi, COLUMNS + 1)
+    angle = _circle(COLUMNS + 1)
     radius = along[..., 0, None] * around[:, None]
     bumps = _bumps(count, generator)
     radius = radius * (1 + bumps)
     height = along[..., 1, None].expand_as(radius)
     vertices = torch.stack([radius * angle.cos(), radius * angle.sin(), height], dim=3)
-    vertices[:, :, -1] = vertices[:, :, 0]
     uv = torch.stack(
         torch.meshgrid(torch.linspace(0, 1, ROWS), torch.linspace(0, 1, COLUMNS + 1), indexing="ij")[::-1],
         dim=2,
@@ -177,8 +182,8 @@ def random_primitives(
 def _bumps(count: int, generator: torch.Generator) -> Float[Tensor, "n r u"]:
     """Height fields on a fifth of the solids: relative changes of the radius, periodic around."""
     strength = 0.12 * (torch.rand(count, 1, 1, generator=generator) < 0.2)
-    angle = torch.linspace(0, 2 * math.pi, COLUMNS + 1)[None, None]
-    row = torch.linspace(0, 2 * math.pi, ROWS)[None, :, None]
+    angle = _circle(COLUMNS + 1)[None, None]
+    row = _circle(ROWS)[None, :, None]
     total = torch.zeros(count, ROWS, COLUMNS + 1)
     for _ in range(3):
         wave = torch.randint(0, 4, (2, count, 1, 1), generator=generator)

@@ -11,7 +11,7 @@ from backend.train.lights import Light, random_lights
 from backend.train.render import render
 from backend.train.rigs import input_cameras
 from backend.train.soup import Soup, Tree
-from backend.train.voxels import Voxels, voxelise
+from backend.train.voxels import CHUNK, Voxels, voxelise
 
 PICTURE_FILLS = (0.72, 0.9)
 """Shares of the input picture that the longer side of an object takes in training."""
@@ -41,9 +41,9 @@ class Scenes:
         """
         return render(self._tree, cameras, size, light=light, supersample=supersample)
 
-    def voxels(self) -> Voxels:
-        """The shell, and signed distance and colour on the children of its cells."""
-        return voxelise(self._tree)
+    def voxels(self, *, chunk: int = CHUNK) -> Voxels:
+        """The shell, and signed distance and colour on the children of its cells, `chunk` scenes at once."""
+        return voxelise(self._tree, chunk=chunk)
 
 
 def input_pictures(scenes: Scenes, generator: torch.Generator, size: int) -> Float[Tensor, "b 4 h w"]:

@@ -45,7 +45,7 @@ def _drawings(voxels: Voxels, scene: int, camera: Cameras, size: int) -> Float[T
     """The shell, shaded by depth, and the voxels inside the surface in their colours."""
     cells = voxels.occupancy[scene].nonzero()
     centres = voxel_centres(cells, COARSE)
-    depth = camera.project(centres)[1][0]
+    depth = camera.project(centres[None])[1][0]
     grey = ((depth.max() - depth) / (depth.max() - depth.min()).clamp_min(1e-6)) * 0.8 + 0.2
     shell = splat(centres, grey[:, None].expand(-1, 3), camera, size, cell=1 / COARSE)
     is_own = (voxels.coords[:, 0] == scene) & (voxels.sdf < 0)
@@ -58,7 +58,7 @@ def splat(
     points: Float[Tensor, "n 3"], rgb: Float[Tensor, "n 3"], camera: Cameras, size: int, *, cell: float
 ) -> Float[Tensor, "4 h w"]:
     """Draw cells as squares of their size, the nearest on top; `camera` is a batch of one."""
-    uv, depth = (values[0] for values in camera.project(points))
+    uv, depth = (values[0] for values in camera.project(points[None]))
     width = float(cell * size / (2 * torch.tan(camera.fov / 2) * depth.min()))
     reach = max(0, round(width / 2))
     order = depth.argsort(descending=True, stable=True)

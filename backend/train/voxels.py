@@ -60,7 +60,7 @@ class _Nearest:
     distance: Float[Tensor, " m"]
 
 
-def voxelise(tree: Tree, *, chunk: int = CHUNK) -> Voxels:
+def voxelise(tree: Tree, *, chunk: int) -> Voxels:
     """Shell, signed distance and colour of every scene; see `Scenes.voxels`."""
     parts = [_chunk(tree, first, min(first + chunk, tree.count)) for first in range(0, tree.count, chunk)]
     return Voxels(
