@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from backend.errors import One2345Error
-from backend.train import pack, sheet
+from backend.train import occupancy, pack, shape, sheet, vae, views, vae, views
 
 log = logging.getLogger("backend.train")
 
@@ -17,6 +17,12 @@ COMMANDS: MappingProxyType[str, Command] = MappingProxyType(
     {
         "pack": ("collect a folder of GLB files into one file", pack.add_arguments, pack.run),
         "sheet": ("draw what the networks are fed", sheet.add_arguments, sheet.run),
+        "vae": ("train the autoencoder of view tiles", vae.add_arguments, vae.run),
+        "views": ("train the six-view diffusion", views.add_arguments, views.run),
+        "occupancy": ("train the diffusion of the coarse shell", occupancy.add_arguments, occupancy.run),
+        "shape": ("train the diffusion of distance and colour", shape.add_arguments, shape.run),
+        "vae": ("train the autoencoder of view tiles", vae.add_arguments, vae.run),
+        "views": ("train the six-view diffusion", views.add_arguments, views.run),
     }
 )
 

@@ -1,0 +1,257 @@
+"""Train the six-view diffusion and its image encoder: `python -m backend.train views`."""
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image
+from torch import Tensor, nn
+
+from backend.diffusion.views import add_noise, at_timesteps, velocity, velocity_weight
+from backend.geometry.cameras import sheet_from_views
+from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
+from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
+from backend.models.multiview import MultiviewConfig, MultiviewNet, ViewCondition
+from backend.models.weights import load_network
+from backend.stages.views import (
+    ViewNetworks,
+    ViewSampling,
+    decode_views,
+    half_precision,
+    resized,
+    sample_latents,
+)
+from backend.train.loop import add_train_arguments, train_from_arguments
+from backend.train.objects import ObjectSource
+from backend.train.pictures import (
+    Batches,
+    Shoot,
+    Shots,
+    Studio,
+    add_pool_arguments,
+    channels_last,
+    mean_scores,
+    picture_sheet,
+    pool_from_arguments,
+)
+
+VALIDATION_SEED = 0
+VALIDATION_TIMESTEPS = (100, 300, 500, 700, 900)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ViewsLoss:
+    """How the six-view diffusion is trained.
+
+    Attributes:
+        gamma: Largest signal-to-noise ratio that still gains weight (min-SNR weighting).
+        floor: Weight of the clean image's error where there is only noise; see `velocity_weight`.
+        dropout: Share of samples without a condition, which guidance needs.
+    """
+
+    gamma: float = 5.0
+    floor: float = 1.0
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSample:
+    """One object: latents of its six views and of its input picture, and the picture for the encoder."""
+
+    canvas: Float[Tensor, "c hh ww"]
+    latents: Float[Tensor, "c h w"]
+    picture: UInt8[Tensor, "4 s s"]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewBatch:
+    """A batch of `ViewSample`s on the device."""
+
+    canvas: Float[Tensor, "b c hh ww"]
+    latents: Float[Tensor, "b c h w"]
+    pictures: Float[Tensor, "b 4 s s"]
+
+
+@torch.no_grad()
+def view_samples(shots: Shots, vae: ViewAutoencoder, *, image_px: int, chunk: int = 16) -> list[ViewSample]:
+    """Encode pictures once, in half precision; the samples are small, so many fit the memory of a GPU."""
+    device = vae.raw_mean.device
+    with half_precision(device):
+        views = [vae.encode(part) for part in shots.views.to(device).flatten(0, 1).split(6 * chunk)]
+        pictures = [vae.encode(part) for part in shots.pictures.to(device).split(6 * chunk)]
+    small = (resized(shots.pictures.to(device), image_px) * 255).round().byte()
+    canvas = sheet_from_views(torch.cat(views).unflatten(0, shots.views.shape[:2]))
+    return [
+        ViewSample(*parts) for parts in zip(canvas.half(), torch.cat(pictures).half(), small, strict=True)
+    ]
+
+
+def collate(samples: list[ViewSample]) -> ViewBatch:
+    """Stack samples and widen their numbers."""
+    return ViewBatch(
+        torch.stack([sample.canvas for sample in samples]).float(),
+        torch.stack([sample.latents for sample in samples]).float(),
+        torch.stack([sample.picture for sample in samples]).float() / 255,
+    )
+
+
+def spread_timesteps(count: int, steps: int, generator: torch.Generator) -> Int[Tensor, " b"]:
+    """Uniform timesteps, one from each of `count` equal parts of the schedule: a batch covers all of it."""
+    offset = torch.rand(count, generator=generator, device=generator.device)
+    part = torch.arange(count, device=generator.device)
+    return ((part + offset) / count * steps).long().clamp(max=steps - 1)
+
+
+def condition_of(
+    batch: ViewBatch, encoder: ImageEncoder, *, empty: Float[Tensor, "1 c h w"], keep: Bool[Tensor, " b"]
+) -> ViewCondition:
+    """The condition of each sample, or an empty picture and no embedding where it is not kept."""
+    embedding = encoder(batch.pictures)
+    return ViewCondition(
+        torch.where(keep[:, None, None, None], batch.latents, empty),
+        torch.where(keep[:, None], embedding, torch.zeros_like(embedding)),
+    )
+
+
+@dataclass(slots=True)
+class ViewsTask:
+    """Predict the velocity of noisy canvases of six views."""
+
+    vae: ViewAutoencoder
+    image_encoder: ImageEncoder
+    views: MultiviewNet
+    samples: Batches[ViewSample]
+    validation: Shoot
+    batch_size: int
+    seed: int = 0
+    config: ViewsLoss = field(default_factory=ViewsLoss)
+    sampling: ViewSampling = field(default_factory=lambda: ViewSampling(steps=16, guidance=2.0))
+    validation_objects: int = 16
+    networks: dict[str, nn.Module] = field(init=False)
+    _alpha_bar: Tensor = field(init=False)
+    _empty: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.networks = {"image_encoder": self.image_encoder, "views": self.views}
+        config = self.views.config
+        self._alpha_bar = config.schedule.alpha_bar().to(self.device)
+        with torch.no_grad():
+            self._empty = self.vae.empty(config.latent_px * self.vae.config.downscale)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks live."""
+        return self.views.prompt.device
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Draw the batch of `step` and return its loss and metrics."""
+        generator = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + step)
+        batch = collate(self.samples.batch(step, self.batch_size))
+        timesteps = spread_timesteps(self.batch_size, len(self._alpha_bar), generator)
+        keep = torch.rand(self.batch_size, generator=generator, device=self.device) >= self.config.dropout
+        error, weight = self._errors(self.image_encoder, self.views, batch, timesteps, keep, generator)
+        # The timesteps rise along the batch, so its thirds are those of the schedule.
+        thirds = zip(("low", "middle", "high"), error.detach().tensor_split(3), strict=True)
+        return (weight * error).mean(), {f"velocity_{name}": part.mean() for name, part in thirds}
+
+    def validate(self, networks: dict[str, nn.Module]) -> dict[str, float]:
+        """Velocity errors at fixed timesteps and scores of sampled views, on unseen objects."""
+        nets = self._inference(networks)
+        shots = self.validation(self.validation_objects, VALIDATION_SEED)
+        batch = self._batch(shots)
+        count = len(batch.canvas)
+        keep = torch.ones(count, dtype=torch.bool, device=self.device)
+        scores: dict[str, float] = {}
+        for timestep in VALIDATION_TIMESTEPS:
+            generator = torch.Generator(self.device).manual_seed(timestep)
+            timesteps = torch.full((count,), timestep, device=self.device)
+            with half_precision(self.device):
+                error, _ = self._errors(nets.image_encoder, nets.views, batch, timesteps, keep, generator)
+            scores[f"velocity_{timestep}"] = float(error.mean())
+        return scores | mean_scores(self._sampled(nets, batch), shots.views)
+
+    def sheet(self, networks: dict[str, nn.Module]) -> Image.Image:
+        """A row an object: the input picture, our six views, the true six views."""
+        nets = self._inference(networks)
+        shots = self.validation(min(8, self.validation_objects), VALIDATION_SEED)
+        ours = self._sampled(nets, self._batch(shots)).to(shots.views.device)
+        rows = torch.cat([shots.pictures[:, None], ours, shots.views], dim=1)
+        return picture_sheet([resized(row, min(128, row.shape[-1])) for row in rows])
+
+    def _batch(self, shots: Shots) -> ViewBatch:
+        samples = view_samples(shots, self.vae, image_px=self.image_encoder.config.image_px)
+        return collate(samples)
+
+    def _inference(self, networks: dict[str, nn.Module]) -> ViewNetworks:
+        encoder, views = networks["image_encoder"], networks["views"]
+        if not isinstance(encoder, ImageEncoder) or not isinstance(views, MultiviewNet):
+            raise TypeError(f"cannot judge a {type(encoder).__name__} and a {type(views).__name__}")
+        return ViewNetworks(self.vae, encoder, views)
+
+    def _sampled(self, nets: ViewNetworks, batch: ViewBatch) -> Float[Tensor, "b v 4 h w"]:
+        keep = torch.ones(len(batch.canvas), dtype=torch.bool, device=self.device)
+        generators = [torch.Generator().manual_seed(index) for index in range(len(keep))]
+        with half_precision(self.device):
+            condition = condition_of(batch, nets.image_encoder, empty=self._empty, keep=keep)
+            latents = sample_latents(condition, nets, generators=generators, config=self.sampling)
+            return decode_views(latents, nets)
+
+    def _errors(
+        self,
+        encoder: ImageEncoder,
+        net: MultiviewNet,
+        batch: ViewBatch,
+        timesteps: Int[Tensor, " b"],
+        keep: Bool[Tensor, " b"],
+        generator: torch.Generator,
+    ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+        """Mean squared error of each sample's velocity and its weight in the loss."""
+        condition = condition_of(batch, encoder, empty=self._empty, keep=keep)
+        alpha_bar = at_timesteps(self._alpha_bar, timesteps)
+        noise = torch.randn(batch.canvas.shape, generator=generator, device=self.device)
+        reference_noise = torch.randn(batch.latents.shape, generator=generator, device=self.device)
+        reference = add_noise(self.vae.config.scaling.code(condition.picture), reference_noise, alpha_bar)
+        noisy = add_noise(batch.canvas, noise, alpha_bar).contiguous(memory_format=torch.channels_last)
+        predicted = net(noisy, reference, timesteps, condition).float()
+        error = (predicted - velocity(batch.canvas, noise, alpha_bar)).square().mean(dim=(1, 2, 3))
+        weight = velocity_weight(alpha_bar.flatten(), gamma=self.config.gamma, floor=self.config.floor)
+        return error, weight
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    add_train_arguments(parser, learning_rate=4e-4, batch_size=128)
+    add_pool_arguments(parser, groups=160, steps_per_group=2)
+    loss = ViewsLoss()
+    parser.add_argument("--vae", type=Path, required=True, help="folder of the autoencoder's weights")
+    parser.add_argument("--gamma", type=float, default=loss.gamma, help="limit of min-SNR weighting")
+    parser.add_argument("--floor", type=float, default=loss.floor, help="weight where there is only noise")
+    parser.add_argument("--dropout", type=float, default=loss.dropout, help="share without a condition")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train as the options say; returns the exit code."""
+    torch.manual_seed(args.seed)
+    vae = load_network(ViewAutoencoder, AutoencoderConfig, args.vae, "vae", device=args.device)
+    channels_last(vae)
+    config = MultiviewConfig(latent_px=args.size // vae.config.downscale)
+    encoder = ImageEncoder(ImageEncoderConfig()).to(args.device)
+    shoot = Studio(ObjectSource(args.pack, split="train", device=args.device), args.size, faults=True)
+    validation = Studio(ObjectSource(args.pack, split="val", device=args.device), args.size, faults=False)
+
+    def make(seed: int) -> list[ViewSample]:
+        return view_samples(shoot(args.group, seed), vae, image_px=encoder.config.image_px)
+
+    task = ViewsTask(
+        vae,
+        encoder,
+        channels_last(MultiviewNet(config).to(args.device)),
+        pool_from_arguments(args, make),
+        validation,
+        batch_size=args.batch,
+        seed=args.seed,
+        config=ViewsLoss(gamma=args.gamma, floor=args.floor, dropout=args.dropout),
+    )
+    return train_from_arguments(task, args)
