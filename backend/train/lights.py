@@ -38,7 +38,7 @@ def random_lights(count: int, generator: torch.Generator, device: torch.device |
     centre = torch.tensor([[0.0, -1.0, 0.8], [0.0, 0.0, 0.8]])
     toward = centre + spread * torch.randn(count, NUM_LAMPS, 3, generator=generator)
     share = torch.rand(count, 1, generator=generator) * 0.6
-    power = (1.15 - even) * 1.5
+    power = (1.1 - even) * 1.3
     lamps = torch.stack([power * (1 - 0.4 * share), power * share], dim=1) * tint[:, 1:]
     gloss = (torch.rand(count, generator=generator) - 0.5).clamp_min(0) * 0.5
     return Light(

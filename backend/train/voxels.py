@@ -78,12 +78,12 @@ def _chunk(tree: Tree, first: int, last: int) -> Voxels:
     cells = torch.zeros(last - first, FINE, FINE, FINE, dtype=torch.uint8, device=tree.device)
     cells[index] = (near.distance < WALL_DISTANCE).to(torch.uint8) * int(WALL)
     flood(tree, centres, cells, near.coords)
-    signed, source = _signed(tree, centres, near, cells)
+    lookup = _lookup(near, last - first)
+    signed, source = _signed(tree, centres, near, cells, lookup)
     signed = _thickened(signed, near, source, last - first)
     occupancy = torch.zeros(last - first, COARSE, COARSE, COARSE, dtype=torch.bool, device=tree.device)
     shell = near.coords[signed.abs() < SHELL_THRESHOLD].long()
     occupancy[shell[:, 0], shell[:, 1] // 2, shell[:, 2] // 2, shell[:, 3] // 2] = True
-    lookup = _lookup(near, last - first)
     coords = children(occupancy)
     row = lookup[coords.unbind(dim=1)].long()
     is_known = row >= 0
@@ -130,11 +130,14 @@ def _lookup(near: _Nearest, count: int) -> Int32[Tensor, "b x y z"]:
 
 
 def _signed(
-    tree: Tree, centres: Float[Tensor, "b 3"], near: _Nearest, cells: UInt8[Tensor, "b x y z"]
+    tree: Tree,
+    centres: Float[Tensor, "b 3"],
+    near: _Nearest,
+    cells: UInt8[Tensor, "b x y z"],
+    lookup: Int32[Tensor, "b x y z"],
 ) -> tuple[Float[Tensor, " m"], Int32[Tensor, " m"]]:
     signed = torch.empty_like(near.distance)
     source = torch.empty_like(near.face)
-    lookup = _lookup(near, len(centres))
     inputs = [
         tree.mesh.id,
         wp.from_torch(centres, dtype=wp.vec3),
