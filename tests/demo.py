@@ -82,8 +82,8 @@ def generate(picture: Path):
     before = set(bpy.data.objects)
     try:
         bpy.ops.one2345.generate(filepath=str(picture), seed=SEED, preset=PRESET)
-    except RuntimeError as error:  # how Blender hands on what an operator reports as an error
-        sys.exit(f"error: {str(error).removeprefix('Error: ').strip()}")
+    except RuntimeError:  # an operator's report, which Blender has printed
+        sys.exit("error: nothing was generated; the reason stands above.")
     made = set(bpy.data.objects) - before
     if len(made) != 1:
         sys.exit(f"error: the operator made {len(made)} objects instead of one.")
