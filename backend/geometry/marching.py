@@ -20,7 +20,7 @@ def zero_level(field: Float[Tensor, "x y z"]) -> Mesh:
 
     Distances vary linearly along the edges between voxels. Faces look outwards.
     """
-    vertices, faces, _, _ = marching_cubes(field.numpy(), level=0.0, gradient_direction="ascent")
+    vertices, faces, _, _ = marching_cubes(field.numpy(), level=0.0, gradient_direction="descent")
     return make_mesh((vertices + 0.5) / field.shape[0] - 0.5, faces)
 
 

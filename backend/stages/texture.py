@@ -63,7 +63,7 @@ class TextureConfig:
     iterations: int = 300
     batch: int = 8192
     colour_field: ColourFieldConfig = field(default_factory=ColourFieldConfig)
-    learning_rate: float = 0.04
+    learning_rate: float = 0.1
     sharpness: float = 4.0
     normal_share: float = 0.5
     surface_weight: float = 0.3
