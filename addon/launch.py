@@ -1,0 +1,197 @@
+"""How the backend process is started: command, environment, log file, and why it ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import BackendError, SetupError
+
+EXTENSION_ROOT = Path(__file__).resolve().parent.parent
+"""The folder that holds `addon` and `backend`."""
+
+KEPT_LOGS = 10
+_TAIL_LINES = 40
+_TAIL_BYTES = 16384
+_NO_WINDOW = 0x08000000
+
+_ALLOWED = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "LANGUAGE",
+        "LC_ALL",
+        "LC_CTYPE",
+        "TZ",
+        "TMPDIR",
+        "XDG_RUNTIME_DIR",
+        "SYSTEMROOT",
+        "SYSTEMDRIVE",
+        "WINDIR",
+        "COMSPEC",
+        "PATHEXT",
+        "TEMP",
+        "TMP",
+        "USERPROFILE",
+        "USERNAME",
+        "APPDATA",
+        "LOCALAPPDATA",
+        "PROGRAMDATA",
+        "PROGRAMFILES",
+        "NUMBER_OF_PROCESSORS",
+        "PROCESSOR_ARCHITECTURE",
+        "CUDA_VISIBLE_DEVICES",
+        "CUDA_DEVICE_ORDER",
+        "CUDA_CACHE_PATH",
+        "NVIDIA_VISIBLE_DEVICES",
+        "NVIDIA_DRIVER_CAPABILITIES",
+        "HIP_VISIBLE_DEVICES",
+        "ROCR_VISIBLE_DEVICES",
+        "HSA_OVERRIDE_GFX_VERSION",
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "PYTORCH_CUDA_ALLOC_CONF",
+        "PYTORCH_ALLOC_CONF",
+    }
+)
+"""Variables handed on. Not among them: PYTHONHOME, LD_LIBRARY_PATH, conda's and proxies, which
+make a private Python load the wrong libraries or ask the network where it should not."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launch:
+    """What is needed to start the backend once."""
+
+    python: Path
+    data_root: Path
+    arguments: tuple[str, ...] = ("-m", "backend", "worker")
+
+
+def find_python(chosen: str, environment: Mapping[str, str]) -> Path:
+    """The Python that runs the backend: the chosen one, ONE2345_PYTHON, or a checkout's `.venv`.
+
+    Raises:
+        SetupError: there is none.
+    """
+    named = chosen or environment.get("ONE2345_PYTHON", "")
+    if named:
+        if not Path(named).is_file():
+            raise SetupError(f"There is no Python at {named}. Choose another in the add-on preferences.")
+        return Path(named)
+    beside = EXTENSION_ROOT / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not beside.is_file():
+        raise SetupError("No Python for the backend yet. Choose one in the add-on preferences.")
+    return beside
+
+
+def default_data_root(environment: Mapping[str, str]) -> Path:
+    """Where models, jobs and logs go unless the artist chooses: the place the command line uses, too."""
+    if chosen := environment.get("ONE2345_DATA"):
+        return Path(chosen)
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or home / "AppData/Local") / "one2345"
+    if sys.platform == "darwin":
+        return home / "Library/Application Support/one2345"
+    return Path(environment.get("XDG_DATA_HOME") or home / ".local/share") / "one2345"
+
+
+def child_environment(parent: Mapping[str, str], data_root: Path) -> dict[str, str]:
+    """The backend's environment: allow-listed variables and our own, caches in the data root."""
+    kept = {name: value for name, value in parent.items() if name.upper() in _ALLOWED}
+    cache = data_root / "cache"
+    return kept | {
+        "PYTHONPATH": str(EXTENSION_ROOT),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
+        "ONE2345_DATA": str(data_root),
+        "XDG_CACHE_HOME": str(cache),
+        "HF_HOME": str(cache / "huggingface"),
+        "TORCH_HOME": str(cache / "torch"),
+        "WARP_CACHE_PATH": str(cache / "warp"),
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+
+
+def start_process(launch: Launch) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start the backend with pipes on stdin and stdout; its stderr goes to the returned log.
+
+    Raises:
+        SetupError: the data folder cannot be written.
+        BackendError: the system cannot run the chosen Python.
+    """
+    log_path = _new_log(launch.data_root)
+    command = [str(launch.python), *launch.arguments]
+    with log_path.open("ab") as log_file:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log_file,
+                bufsize=0,
+                cwd=launch.data_root,
+                env=child_environment(os.environ, launch.data_root),
+                creationflags=_NO_WINDOW if sys.platform == "win32" else 0,
+                start_new_session=True,  # Ctrl+C in Blender's terminal is for Blender alone
+            )
+        except OSError as error:
+            raise BackendError(
+                f"Cannot start {launch.python}: {error.strerror or error}. "
+                "Choose the backend's Python in the add-on preferences."
+            ) from error
+    return process, log_path
+
+
+def log_tail(log_path: Path) -> list[str]:
+    """The last lines of a log; empty when it cannot be read."""
+    try:
+        with log_path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    return [line for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
+
+
+def explain_death(returncode: int | None, tail: list[str]) -> str:
+    """Why the backend ended, in a sentence for the artist."""
+    text = "\n".join(tail)
+    last = tail[-1].strip() if tail else ""
+    if "ModuleNotFoundError" in text or "ImportError" in text:
+        return f"The backend's Python environment is incomplete ({last})."
+    if "OutOfMemoryError" in text or "MemoryError" in text:
+        return "The backend ran out of memory. Try a lower quality."
+    if returncode is not None and returncode == -getattr(signal, "SIGKILL", 9):
+        return "The system killed the backend, most likely for want of memory. Try a lower quality."
+    if returncode is not None and returncode < 0:
+        return f"The backend crashed (signal {-returncode}). {last}".strip()
+    return f"The backend ended unexpectedly (exit code {returncode}). {last}".strip()
+
+
+def _new_log(data_root: Path) -> Path:
+    folder = data_root / "logs"
+    name = f"backend-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        old = sorted(folder.glob("backend-*.log"))[: -KEPT_LOGS + 1]
+        for path in old:
+            path.unlink(missing_ok=True)
+        (folder / name).touch()
+    except OSError as error:
+        raise SetupError(
+            f"Cannot write to the data folder {data_root}: {error.strerror}. "
+            "Choose another in the add-on preferences."
+        ) from error
+    return folder / name

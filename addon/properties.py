@@ -1,0 +1,97 @@
+"""What the artist sets in the panel; kept in the scene."""
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..backend.protocol import MAX_SEED, Preset
+from .errors import SetupError
+
+PRESETS = (
+    (Preset.DRAFT.name, "Draft", "Quick look: fewer steps, 10 000 faces, 512 px texture"),
+    (Preset.STANDARD.name, "Standard", "Balanced: 20 000 faces, 1024 px texture"),
+    (Preset.HIGH.name, "High", "Slow: most steps, 50 000 faces, 2048 px texture"),
+)
+NAME = "one2345"
+"""Name of the settings in a scene."""
+
+MAX_FACES = 1_000_000
+MAX_TEXTURE_PX = 8192
+
+
+class ONE2345_PG_settings(bpy.types.PropertyGroup):
+    """Settings for the next object"""
+
+    if TYPE_CHECKING:
+        image: bpy.types.Image | None
+        preset: str
+        seed: int
+        size: float
+        collection: bpy.types.Collection | None
+        faces: int
+        texture_px: int
+    else:
+        image: bpy.props.PointerProperty(
+            type=bpy.types.Image, name="Image", description="Picture of one object to make in 3D"
+        )
+        preset: bpy.props.EnumProperty(
+            name="Quality", description="Time against quality", items=PRESETS, default=Preset.STANDARD.name
+        )
+        seed: bpy.props.IntProperty(
+            name="Seed",
+            description="Same picture, settings and seed make the same mesh",
+            min=0,
+            max=MAX_SEED,
+        )
+        size: bpy.props.FloatProperty(
+            name="Size",
+            description="Longest side of the object",
+            default=1.0,
+            min=0.001,
+            soft_max=100.0,
+            unit="LENGTH",
+        )
+        collection: bpy.props.PointerProperty(
+            type=bpy.types.Collection,
+            name="Collection",
+            description="Where the object goes; empty takes the scene's own collection",
+        )
+        faces: bpy.props.IntProperty(
+            name="Faces",
+            description="Most triangles of the mesh; 0 takes the quality's own number",
+            min=0,
+            max=MAX_FACES,
+        )
+        texture_px: bpy.props.IntProperty(
+            name="Texture",
+            description="Side of the texture; 0 takes the quality's own size",
+            min=0,
+            max=MAX_TEXTURE_PX,
+            subtype="PIXEL",
+        )
+
+
+def current_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene that the artist looks at.
+
+    Raises:
+        SetupError: there is none.
+    """
+    if context.scene is None:
+        raise SetupError("No scene is open.")
+    return context.scene
+
+
+def scene_settings(context: bpy.types.Context) -> ONE2345_PG_settings:
+    """The panel's settings in the current scene."""
+    return getattr(current_scene(context), NAME)  # made by `register`
+
+
+def register() -> None:
+    """Add the settings to every scene; their class is registered by then."""
+    setattr(bpy.types.Scene, NAME, bpy.props.PointerProperty(type=ONE2345_PG_settings))
+
+
+def unregister() -> None:
+    """Take the settings away again."""
+    delattr(bpy.types.Scene, NAME)

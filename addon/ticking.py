@@ -1,0 +1,83 @@
+"""Moving jobs on while the artist works: one timer, its imports, and the panels it redraws."""
+
+import logging
+
+import bpy
+
+from . import jobs
+from .errors import AddonError
+from .jobs import Job, JobState
+
+log = logging.getLogger(__name__)
+
+BUSY_S = 0.1
+IDLE_S = 1.0
+
+
+def start() -> None:
+    """Make the timer run as long as a backend does; in background mode there are no timers."""
+    if bpy.app.background:
+        return
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)  # it may be asleep for a second
+    bpy.app.timers.register(_tick, first_interval=BUSY_S, persistent=True)
+
+
+def stop() -> None:
+    """End the timer."""
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+
+
+def tick() -> float | None:
+    """Poll once, import what is done; returns seconds until the next tick, or None for no more."""
+    state_before = jobs.SESSION.client.state
+    changed = jobs.poll()
+    if bpy.app.is_job_running("RENDER"):
+        # The scene must not change under a render.
+        return BUSY_S
+    for job in jobs.recent():
+        if job.state is JobState.DONE and job.wants_import:
+            _import(job)
+            changed.append(job)
+    if changed or jobs.SESSION.client.state is not state_before:
+        redraw()
+    if not jobs.SESSION.client.is_alive:
+        return None
+    return BUSY_S if jobs.open_jobs() else IDLE_S
+
+
+def redraw() -> None:
+    """Draw the sidebars of all 3D views anew."""
+    manager = bpy.context.window_manager
+    for window in manager.windows if manager else ():
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+def _tick() -> float | None:
+    try:
+        return tick()
+    except Exception:  # the outermost loop: a timer that raises would end without a word in the panel
+        log.exception("the One2345 timer failed")
+        return IDLE_S
+
+
+def _import(job: Job) -> None:
+    job.wants_import = False
+    if job.file_number != jobs.SESSION.file_number:
+        job.message = "Another file was opened meanwhile. Import it where you want it."
+        return
+    try:
+        jobs.import_result(job.id)
+    except AddonError as error:
+        job.message = str(error)
+
+
+@bpy.app.handlers.persistent
+def count_file(_file: str, _unused: object = None) -> None:
+    """Handler of load_post: results of jobs from an earlier file are offered, not imported."""
+    jobs.SESSION.file_number += 1

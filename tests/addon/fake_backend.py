@@ -1,0 +1,250 @@
+"""A stand-in for `python -m backend worker` that behaves as told: well, or badly in one way.
+
+    python fake_backend.py BEHAVIOUR GLB [--pace SECONDS] [whatever the add-on passes]
+
+It writes its messages by hand, so that it is also a second opinion on the protocol. Standard library only.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+STAGES = {
+    "matte": ["matte.png"],
+    "views": ["views.png"],
+    "occupancy": ["occupancy.npz"],
+    "shape": ["shape.npz"],
+    "mesh": ["mesh.glb"],
+    "texture": ["textured.glb", "field.safetensors"],
+}
+STEPS = 4
+FLOOD = 20_000
+
+
+def send(kind, **values):
+    line = json.dumps({"type": kind, **values}).encode() + b"\n"
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
+def raw(data):
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def hello(*, protocol=1, backend="0.1.0"):
+    send("hello", protocol=protocol, backend=backend, pid=os.getpid())
+
+
+def ready():
+    send("ready", device="cpu", device_name="Fake device", free_bytes=3 << 30, total_bytes=4 << 30)
+
+
+def commands():
+    for line in sys.stdin:
+        yield json.loads(line)
+
+
+def next_command(kind):
+    command = next((command for command in commands() if command["type"] in (kind, "shutdown")), None)
+    if command is None or command["type"] == "shutdown":
+        sys.exit(0)
+    return command
+
+
+def report(request):
+    return {
+        "request": request,
+        "weights": {"name": "starter", "licence": "Apache-2.0", "sha256": {}},
+        "seconds": 1.5,
+    }
+
+
+def progress(job, stage, step):
+    send("progress", job=job, stage=stage, step=step, total=STEPS, preview=None)
+
+
+def run_job(submit, glb, *, pace=0.0, at_step=lambda stage, step: None):
+    job, folder = submit["job"], Path(submit["folder"])
+    paths = []
+    for stage, names in STAGES.items():
+        for step in range(STEPS + 1):
+            progress(job, stage, step)
+            at_step(stage, step)
+            time.sleep(pace)
+        for name in names:
+            shutil.copyfile(glb, folder / name)
+        paths = [str(folder / name) for name in names]
+        send("stage_done", job=job, stage=stage, paths=paths, seconds=0.25, reused=False)
+    send("done", job=job, paths=paths, report=report(submit["request"]))
+
+
+def works(options):
+    hello()
+    ready()
+    while True:
+        run_job(next_command("submit"), options.glb, pace=options.pace)
+
+
+def slow_start(options):
+    """Ready only after a job was submitted."""
+    hello()
+    submit = next_command("submit")
+    ready()
+    run_job(submit, options.glb)
+    next_command("submit")
+
+
+def noisy(options):
+    """Prints where only messages belong, in one case beyond any length."""
+    raw(b"Warning: something\n\xff\xfe\x00\n{}\n[1]\n")
+    hello()
+    raw(b'{"type":"progress","job":"nobody"}\n' + b"x" * (3 << 20) + b"\n")
+    ready()
+    run_job(next_command("submit"), options.glb, at_step=lambda stage, step: raw(b"noise\n"))
+    next_command("submit")
+
+
+def dies(options):
+    """Ends in the middle of a stage with a traceback on stderr."""
+    hello()
+    ready()
+
+    def die(stage, step):
+        if (stage, step) == ("occupancy", 2):
+            sys.stderr.write("Traceback (most recent call last):\nValueError: broken on purpose\n")
+            sys.stderr.flush()
+            os._exit(3)
+
+    run_job(next_command("submit"), options.glb, at_step=die)
+
+
+def is_killed(options):
+    """Killed as a system without memory does."""
+    hello()
+    ready()
+    run_job(next_command("submit"), options.glb, at_step=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def lacks_torch(options):
+    """Ends before the first message, as a broken environment does."""
+    sys.stderr.write("ModuleNotFoundError: No module named 'torch'\n")
+    sys.exit(1)
+
+
+def fails(options):
+    """Refuses every job."""
+    hello()
+    ready()
+    while True:
+        job = next_command("submit")["job"]
+        send(
+            "failed",
+            job=job,
+            code="nothing_found",
+            message="The picture shows no object.",
+            action="Try another.",
+        )
+
+
+def cannot_work(options):
+    """Says that the process as a whole is of no use."""
+    hello()
+    send("failed", job=None, code="device", message="There is no CUDA device.", action="Choose the CPU.")
+    signal.pause()
+
+
+def waits(options):
+    """Begins a job, then does nothing until it is cancelled; answers for queued jobs as well."""
+    hello()
+    ready()
+    while True:
+        job = next_command("submit")["job"]
+        progress(job, "views", 1)
+        send("cancelled", job=next_command("cancel")["job"])
+
+
+def ignores_cancel(options):
+    """Begins a job and never reads again."""
+    hello()
+    ready()
+    progress(next_command("submit")["job"], "views", 1)
+    while True:
+        signal.pause()
+
+
+def ignores_all(options):
+    """Ignores even the signal to terminate."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ignores_cancel(options)
+
+
+def floods(options):
+    """Sends far more than a poll can take."""
+    hello()
+    ready()
+    submit = next_command("submit")
+    for step in range(FLOOD):
+        send("progress", job=submit["job"], stage="views", step=step, total=FLOOD, preview=None)
+    run_job(submit, options.glb)
+    next_command("submit")
+
+
+def halves(options):
+    """Sends a message in two pieces, the second after a command; ends within another."""
+    hello()
+    ready()
+    submit = next_command("submit")
+    line = json.dumps(
+        {"type": "progress", "job": submit["job"], "stage": "views", "step": 1, "total": 4}
+    ).encode()
+    raw(line[:20])
+    next_command("cancel")
+    raw(line[20:] + b"\n" + line[:30])
+    os._exit(0)
+
+
+def other_version(options):
+    """Speaks another version."""
+    hello(protocol=2, backend="9.9.9")
+    ready()
+    signal.pause()
+
+
+BEHAVIOURS = {
+    function.__name__: function
+    for function in (
+        works,
+        slow_start,
+        noisy,
+        dies,
+        is_killed,
+        lacks_torch,
+        fails,
+        cannot_work,
+        waits,
+        ignores_cancel,
+        ignores_all,
+        floods,
+        halves,
+        other_version,
+    )
+}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("behaviour", choices=BEHAVIOURS)
+    parser.add_argument("glb", type=Path)
+    parser.add_argument("--pace", type=float, default=0.0)
+    options, _ = parser.parse_known_args()
+    BEHAVIOURS[options.behaviour](options)
+
+
+if __name__ == "__main__":
+    main()
