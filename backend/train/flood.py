@@ -14,10 +14,10 @@ from typing import no_type_check
 
 import torch
 import warp as wp
-from jaxtyping import Float, Int32, UInt8
+from jaxtyping import Int32, Int64, UInt8
 from torch import Tensor
 
-from backend.train.soup import Tree
+from backend.train.soup import Trees
 
 wp.set_module_options({"enable_backward": False})
 
@@ -71,8 +71,7 @@ def _sweep(cells: wp.array(dtype=wp.uint8), side: int, stride: int, changed: wp.
 @wp.kernel
 @no_type_check
 def _enter(
-    mesh: wp.uint64,
-    centres: wp.array(dtype=wp.vec3),
+    meshes: wp.array(dtype=wp.int64),
     coords: wp.array(dtype=wp.int32, ndim=2),
     cells: wp.array(dtype=wp.uint8),
     side: int,
@@ -88,7 +87,7 @@ def _enter(
     if int(cells[here]) != WALL:
         return
     cell = 1.0 / float(side)
-    origin = centres[scene] + wp.vec3(
+    origin = wp.vec3(
         (float(x) + 0.5) * cell - 0.5, (float(y) + 0.5) * cell - 0.5, (float(z) + 0.5) * cell - 0.5
     )
     for k in range(6):
@@ -109,23 +108,25 @@ def _enter(
         if inside_grid:
             there = here + (dx * side + dy) * side + dz
             if int(cells[there]) == OUTSIDE:
-                hit = wp.mesh_query_ray(mesh, origin, wp.vec3(float(dx), float(dy), float(dz)), cell)
+                hit = wp.mesh_query_ray(
+                    wp.uint64(meshes[scene]), origin, wp.vec3(float(dx), float(dy), float(dz)), cell
+                )
                 if not hit.result:
                     entered[i] = wp.uint8(1)
                     return
 
 
 def flood(
-    tree: Tree,
-    centres: Float[Tensor, "b 3"],
+    trees: Trees,
+    meshes: Int64[Tensor, " b"],
     cells: UInt8[Tensor, "b x y z"],
     coords: Int32[Tensor, "n 4"],
 ) -> None:
     """Mark what is outside, in place.
 
     Args:
-        tree: Scenes, among them those of `cells`.
-        centres: Where the scenes of `cells` stand.
+        trees: Scenes, among them those of `cells`.
+        meshes: Handles of the trees of the scenes of `cells`.
         cells: `FREE` and `WALL` voxels.
         coords: Voxels (batch, x, y, z), among them all that are `WALL`.
     """
@@ -136,20 +137,19 @@ def flood(
     for _ in range(MAX_SWEEPS):
         changed.zero_()
         for stride in (1, side, side * side):
-            tree.launch(_sweep, lines, [flat, side, stride], [wp.from_torch(changed)])
+            trees.launch(_sweep, lines, [flat, side, stride], [wp.from_torch(changed)])
         if not int(changed):
             break
     index = coords.long()
     for _ in range(ROUNDS):
         entered = torch.zeros(len(coords), dtype=torch.uint8, device=cells.device)
         inputs = [
-            tree.mesh.id,
-            wp.from_torch(centres, dtype=wp.vec3),
+            wp.from_torch(meshes),
             wp.from_torch(coords),
             flat,
             side,
         ]
-        tree.launch(_enter, len(coords), inputs, [wp.from_torch(entered)])
+        trees.launch(_enter, len(coords), inputs, [wp.from_torch(entered)])
         # All at once after the launch, so that the result does not depend on the order of threads.
         wet = index[entered.bool()]
         cells[wet[:, 0], wet[:, 1], wet[:, 2], wet[:, 3]] = int(OUTSIDE)

@@ -103,7 +103,7 @@ class ObjectSource:
         """The triangles of `scenes`."""
         if self.split == "val":
             mesh = (torch.arange(count) + seed * count) % len(self)
-            return _soup(_mesh_parts(self._bank, mesh, torch.arange(count), _unchanged(count)), count)
+            return mesh_soup(self._bank, mesh)
         generator = torch.Generator().manual_seed(seed)
         procedural = int((torch.rand(count, generator=generator) < self.config.procedural).sum())
         pieces = []
@@ -146,13 +146,18 @@ class ObjectSource:
         return _Parts(*(getattr(found, name).to(self.device) for name in _Parts.__slots__))
 
 
-def scenes_of(
-    bank: MeshBank, textures: Textures, mesh: Int[Tensor, " b"], *, normalise: bool = True
-) -> Scenes:
+def mesh_soup(bank: MeshBank, mesh: Int[Tensor, " b"], *, normalise: bool = True) -> Soup:
     """Meshes of a bank as they are, each in its own scene."""
     count = len(mesh)
     parts = _mesh_parts(bank, mesh, torch.arange(count), _unchanged(count))
-    return Scenes(_soup(parts, count, normalise=normalise), textures, count=count)
+    return _soup(parts, count, normalise=normalise)
+
+
+def scenes_of(
+    bank: MeshBank, textures: Textures, mesh: Int[Tensor, " b"], *, normalise: bool = True
+) -> Scenes:
+    """Scenes of `mesh_soup`."""
+    return Scenes(mesh_soup(bank, mesh, normalise=normalise), textures, count=len(mesh))
 
 
 @dataclass(frozen=True, slots=True)

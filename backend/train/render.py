@@ -19,7 +19,7 @@ from torch import Tensor
 from backend.geometry.cameras import UNIT_RADIUS, Cameras
 from backend.train.lights import Light
 from backend.train.shading import face_colour, face_normal
-from backend.train.soup import Tree
+from backend.train.soup import Trees
 
 wp.set_module_options({"enable_backward": False})
 
@@ -67,10 +67,10 @@ def _lit(
 @wp.kernel
 @no_type_check
 def _render(
-    mesh: wp.uint64,
+    meshes: wp.array(dtype=wp.int64),
+    first_face: wp.array(dtype=wp.int32),
     cameras: wp.array(dtype=wp.vec3, ndim=2),
     reach: wp.array(dtype=float),
-    centres: wp.array(dtype=wp.vec3),
     lights: wp.array(dtype=wp.vec3, ndim=2),
     is_lit: int,
     views: int,
@@ -92,7 +92,7 @@ def _render(
     row = (i // size) % size
     camera = i // (size * size)
     scene = camera // views
-    centre = centres[scene]
+    mesh = wp.uint64(meshes[scene])
     total = wp.vec3(0.0, 0.0, 0.0)
     hits = float(0.0)
     step = 1.0 / float(size * supersample)
@@ -104,21 +104,22 @@ def _render(
             - cameras[camera, 1] * (2.0 * down * reach[camera])
             - cameras[camera, 2]
         )
-        # Only inside the scene's sphere: neighbours on the lattice must not be seen.
+        # From where the ray enters the unit sphere, for precision.
         eye = cameras[camera, 3]
         nearest = -wp.dot(eye, toward)
         miss = wp.dot(eye, eye) - nearest * nearest
         depth = RADIUS_SQUARED - miss
         if depth > 0.0:
             start = nearest - wp.sqrt(depth)
-            origin = centre + eye + toward * start
+            origin = eye + toward * start
             hit = wp.mesh_query_ray(mesh, origin, toward, 2.0 * wp.sqrt(depth))
             if hit.result:
+                face = first_face[scene] + hit.face
                 colour = face_colour(
-                    faces, uv, face_texture, face_part, colours, texels, table, hit.face, hit.u, hit.v
+                    faces, uv, face_texture, face_part, colours, texels, table, face, hit.u, hit.v
                 )
                 if is_lit == 1:
-                    normal = face_normal(points, normals, faces, hit.face, hit.u, hit.v, -toward)
+                    normal = face_normal(points, normals, faces, face, hit.u, hit.v, -toward)
                     colour = _lit(colour, normal, -toward, scene, lights)
                 total = total + colour
                 hits += 1.0
@@ -131,28 +132,28 @@ def _render(
 
 
 def render(
-    tree: Tree, cameras: Cameras, size: int, *, light: Light | None, supersample: int
+    trees: Trees, cameras: Cameras, size: int, *, light: Light | None, supersample: int
 ) -> Float[Tensor, "b v 4 h w"]:
     """Straight-alpha sRGB pictures of every scene from its cameras (b, v); see `Scenes.render`."""
     count, views = cameras.fov.shape
     columns = cameras.world_from_cam.reshape(-1, 4, 4)[:, :3].transpose(1, 2).contiguous()
     reach = torch.tan(cameras.fov.reshape(-1) / 2).contiguous()
-    lights = torch.zeros(count, 2, 3, device=tree.device) if light is None else _light_rows(light)
-    pixels = torch.empty(count * views * size * size, 4, device=tree.device)
+    lights = torch.zeros(count, 2, 3, device=trees.device) if light is None else _light_rows(light)
+    pixels = torch.empty(count * views * size * size, 4, device=trees.device)
     inputs = [
-        tree.mesh.id,
+        wp.from_torch(trees.meshes),
+        wp.from_torch(trees.first_face),
         wp.from_torch(columns, dtype=wp.vec3),
         wp.from_torch(reach),
-        wp.from_torch(tree.centres, dtype=wp.vec3),
         wp.from_torch(lights, dtype=wp.vec3),
         int(light is not None),
         views,
         size,
         supersample,
-        *tree.surface,
-        *tree.shape,
+        *trees.surface,
+        *trees.shape,
     ]
-    tree.launch(_render, len(pixels), inputs, [wp.from_torch(pixels)])
+    trees.launch(_render, len(pixels), inputs, [wp.from_torch(pixels)])
     return rearrange(pixels, "(b v h w) c -> b v c h w", b=count, v=views, h=size).contiguous()
 
 

@@ -10,7 +10,7 @@ from backend.train.bank import Textures
 from backend.train.lights import Light, random_lights
 from backend.train.render import render
 from backend.train.rigs import input_cameras
-from backend.train.soup import Soup, Tree
+from backend.train.soup import Soup, Trees
 from backend.train.voxels import CHUNK, Voxels, voxelise
 
 PICTURE_FILLS = (0.72, 0.9)
@@ -22,7 +22,7 @@ class Scenes:
 
     def __init__(self, soup: Soup, textures: Textures, *, count: int) -> None:
         self.count = count
-        self._tree = Tree(soup, textures, count=count)
+        self._trees = Trees(soup, textures, count=count)
 
     def __len__(self) -> int:
         return self.count
@@ -30,7 +30,7 @@ class Scenes:
     @property
     def device(self) -> torch.device:
         """Where the objects are and where results come out."""
-        return self._tree.device
+        return self._trees.device
 
     def render(
         self, cameras: Cameras, size: int, *, light: Light | None = None, supersample: int = 2
@@ -39,11 +39,11 @@ class Scenes:
 
         Each pixel is the mean of `supersample`^2 rays. Cameras stand outside the unit sphere.
         """
-        return render(self._tree, cameras, size, light=light, supersample=supersample)
+        return render(self._trees, cameras, size, light=light, supersample=supersample)
 
     def voxels(self, *, chunk: int = CHUNK) -> Voxels:
         """The shell, and signed distance and colour on the children of its cells, `chunk` scenes at once."""
-        return voxelise(self._tree, chunk=chunk)
+        return voxelise(self._trees, chunk=chunk)
 
 
 def input_pictures(scenes: Scenes, generator: torch.Generator, size: int) -> Float[Tensor, "b 4 h w"]:

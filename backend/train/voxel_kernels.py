@@ -23,9 +23,9 @@ SEARCH = wp.constant(3)
 
 @wp.func
 @no_type_check
-def cell_position(centre: wp.vec3, x: int, y: int, z: int, side: int):
+def cell_position(x: int, y: int, z: int, side: int):
     cell = 1.0 / float(side)
-    return centre + wp.vec3(
+    return wp.vec3(
         (float(x) + 0.5) * cell - 0.5, (float(y) + 0.5) * cell - 0.5, (float(z) + 0.5) * cell - 0.5
     )
 
@@ -33,8 +33,7 @@ def cell_position(centre: wp.vec3, x: int, y: int, z: int, side: int):
 @wp.kernel
 @no_type_check
 def find_near(
-    mesh: wp.uint64,
-    centres: wp.array(dtype=wp.vec3),
+    meshes: wp.array(dtype=wp.int64),
     side: int,
     reach: float,
     near: wp.array(dtype=wp.uint8),
@@ -44,7 +43,7 @@ def find_near(
     y = (i // side) % side
     x = (i // (side * side)) % side
     scene = i // (side * side * side)
-    hit = wp.mesh_query_point_no_sign(mesh, cell_position(centres[scene], x, y, z, side), reach)
+    hit = wp.mesh_query_point_no_sign(wp.uint64(meshes[scene]), cell_position(x, y, z, side), reach)
     if hit.result:
         near[i] = wp.uint8(1)
 
@@ -52,8 +51,8 @@ def find_near(
 @wp.kernel
 @no_type_check
 def find_nearest(
-    mesh: wp.uint64,
-    centres: wp.array(dtype=wp.vec3),
+    meshes: wp.array(dtype=wp.int64),
+    first_face: wp.array(dtype=wp.int32),
     coords: wp.array(dtype=wp.int32, ndim=2),
     side: int,
     reach: float,
@@ -62,18 +61,18 @@ def find_nearest(
     nearest: wp.array(dtype=wp.vec3),
     distance: wp.array(dtype=float),
 ):
-    """Nearest surface point of listed voxels, relative to the scene's centre."""
+    """Nearest surface point of listed voxels."""
     i = wp.tid()
-    centre = centres[coords[i, 0]]
-    point = cell_position(centre, coords[i, 1], coords[i, 2], coords[i, 3], side)
+    mesh = wp.uint64(meshes[coords[i, 0]])
+    point = cell_position(coords[i, 1], coords[i, 2], coords[i, 3], side)
     hit = wp.mesh_query_point_no_sign(mesh, point, reach)
     face[i] = -1
     distance[i] = 2.0 * reach
     if hit.result:
         found = wp.mesh_eval_position(mesh, hit.face, hit.u, hit.v)
-        face[i] = hit.face
+        face[i] = first_face[coords[i, 0]] + hit.face
         weights[i] = wp.vec2(hit.u, hit.v)
-        nearest[i] = found - centre
+        nearest[i] = found
         distance[i] = wp.length(found - point)
 
 
@@ -81,7 +80,6 @@ def find_nearest(
 @no_type_check
 def is_outer(
     mesh: wp.uint64,
-    centre: wp.vec3,
     point: wp.vec3,
     cells: wp.array(dtype=wp.uint8),
     scene: int,
@@ -91,15 +89,14 @@ def is_outer(
     x = int(wp.floor((point[0] + 0.5) * float(side)))
     y = int(wp.floor((point[1] + 0.5) * float(side)))
     z = int(wp.floor((point[2] + 0.5) * float(side)))
-    target = centre + point
     for k in range(27):
         a = x + k % 3 - 1
         b = y + (k // 3) % 3 - 1
         c = z + k // 9 - 1
         if a >= 0 and b >= 0 and c >= 0 and a < side and b < side and c < side:
             if int(cells[((scene * side + a) * side + b) * side + c]) == OUTSIDE:
-                eye = cell_position(centre, a, b, c, side)
-                way = target - eye
+                eye = cell_position(a, b, c, side)
+                way = point - eye
                 length = wp.length(way)
                 short = length - 0.02 / float(side)
                 if short <= 0.0:
@@ -113,8 +110,7 @@ def is_outer(
 @wp.kernel
 @no_type_check
 def sign_distances(
-    mesh: wp.uint64,
-    centres: wp.array(dtype=wp.vec3),
+    meshes: wp.array(dtype=wp.int64),
     coords: wp.array(dtype=wp.int32, ndim=2),
     side: int,
     reach: float,
@@ -138,10 +134,10 @@ def sign_distances(
     field[i] = -distance[i]
     if distance[i] > reach:
         return
-    if is_outer(mesh, centres[scene], nearest[i], cells, scene, side) == 1:
+    if is_outer(wp.uint64(meshes[scene]), nearest[i], cells, scene, side) == 1:
         return
     # Behind an inner wall: the outer shell is where the nearest points of outside voxels lie.
-    point = cell_position(wp.vec3(0.0, 0.0, 0.0), x, y, z, side)
+    point = cell_position(x, y, z, side)
     best = 2.0 * reach
     width = 2 * SEARCH + 1
     for step in range(width * width * width):

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 import warp as wp
-from jaxtyping import Bool, Float, Int, Int32, UInt8
+from jaxtyping import Bool, Float, Int, Int32, Int64, UInt8
 from torch import Tensor
 
 from backend.artifacts import COARSE, FINE, SDF_TRUNCATION, SHELL_THRESHOLD
 from backend.geometry.grids import children
 from backend.train.flood import OUTSIDE, WALL, flood
-from backend.train.soup import Tree
+from backend.train.soup import Trees
 from backend.train.voxel_kernels import colour_faces, find_near, find_nearest, sign_distances
 
 H = 1 / FINE
@@ -60,9 +60,9 @@ class _Nearest:
     distance: Float[Tensor, " m"]
 
 
-def voxelise(tree: Tree, *, chunk: int) -> Voxels:
+def voxelise(trees: Trees, *, chunk: int) -> Voxels:
     """Shell, signed distance and colour of every scene; see `Scenes.voxels`."""
-    parts = [_chunk(tree, first, min(first + chunk, tree.count)) for first in range(0, tree.count, chunk)]
+    parts = [_chunk(trees, first, min(first + chunk, trees.count)) for first in range(0, trees.count, chunk)]
     return Voxels(
         torch.cat([part.occupancy for part in parts]),
         torch.cat([part.coords for part in parts]),
@@ -71,17 +71,18 @@ def voxelise(tree: Tree, *, chunk: int) -> Voxels:
     )
 
 
-def _chunk(tree: Tree, first: int, last: int) -> Voxels:
-    centres = tree.centres[first:last].contiguous()
-    near = _measure_near(tree, centres)
+def _chunk(trees: Trees, first: int, last: int) -> Voxels:
+    part = slice(first, last)
+    meshes = trees.meshes[part].contiguous()
+    near = _measure_near(trees, meshes, trees.first_face[part].contiguous())
     index = near.coords.long().unbind(dim=1)
-    cells = torch.zeros(last - first, FINE, FINE, FINE, dtype=torch.uint8, device=tree.device)
+    cells = torch.zeros(last - first, FINE, FINE, FINE, dtype=torch.uint8, device=trees.device)
     cells[index] = (near.distance < WALL_DISTANCE).to(torch.uint8) * int(WALL)
-    flood(tree, centres, cells, near.coords)
+    flood(trees, meshes, cells, near.coords)
     lookup = _lookup(near, last - first)
-    signed, source = _signed(tree, centres, near, cells, lookup)
+    signed, source = _signed(trees, meshes, near, cells, lookup)
     signed = _thickened(signed, near, source, last - first)
-    occupancy = torch.zeros(last - first, COARSE, COARSE, COARSE, dtype=torch.bool, device=tree.device)
+    occupancy = torch.zeros(last - first, COARSE, COARSE, COARSE, dtype=torch.bool, device=trees.device)
     shell = near.coords[signed.abs() < SHELL_THRESHOLD].long()
     occupancy[shell[:, 0], shell[:, 1] // 2, shell[:, 2] // 2, shell[:, 3] // 2] = True
     coords = children(occupancy)
@@ -91,26 +92,26 @@ def _chunk(tree: Tree, first: int, last: int) -> Voxels:
     is_outside = cells[coords.unbind(dim=1)] == int(OUTSIDE)
     far = torch.where(is_outside, SDF_TRUNCATION, -SDF_TRUNCATION)
     sdf = torch.where(is_known, signed[row.clamp_min(0)], far).clamp(-SDF_TRUNCATION, SDF_TRUNCATION)
-    rgb = _colours(tree, near, source[row.clamp_min(0)].long())
-    shift = torch.tensor([first, 0, 0, 0], device=tree.device)
+    rgb = _colours(trees, near, source[row.clamp_min(0)].long())
+    shift = torch.tensor([first, 0, 0, 0], device=trees.device)
     return Voxels(occupancy, coords + shift, sdf, rgb)
 
 
-def _measure_near(tree: Tree, centres: Float[Tensor, "b 3"]) -> _Nearest:
-    count = len(centres)
-    near = torch.zeros(count, COARSE, COARSE, COARSE, dtype=torch.uint8, device=tree.device)
+def _measure_near(trees: Trees, meshes: Int64[Tensor, " b"], first_face: Int32[Tensor, " b"]) -> _Nearest:
+    count = len(meshes)
+    near = torch.zeros(count, COARSE, COARSE, COARSE, dtype=torch.uint8, device=trees.device)
     # A fine centre is at most half a fine diagonal away from its cell's centre.
     reach = NEAR + 3**0.5 / 2 * H
-    where = wp.from_torch(centres, dtype=wp.vec3)
-    tree.launch(find_near, near.numel(), [tree.mesh.id, where, COARSE, reach], [wp.from_torch(near.view(-1))])
+    handles = wp.from_torch(meshes)
+    trees.launch(find_near, near.numel(), [handles, COARSE, reach], [wp.from_torch(near.view(-1))])
     coords = children(near.bool()).to(torch.int32)
     size = len(coords)
     found = _Nearest(
         coords,
-        torch.empty(size, dtype=torch.int32, device=tree.device),
-        torch.zeros(size, 2, device=tree.device),
-        torch.zeros(size, 3, device=tree.device),
-        torch.empty(size, device=tree.device),
+        torch.empty(size, dtype=torch.int32, device=trees.device),
+        torch.zeros(size, 2, device=trees.device),
+        torch.zeros(size, 3, device=trees.device),
+        torch.empty(size, device=trees.device),
     )
     outputs = [
         wp.from_torch(found.face),
@@ -118,7 +119,9 @@ def _measure_near(tree: Tree, centres: Float[Tensor, "b 3"]) -> _Nearest:
         wp.from_torch(found.point, dtype=wp.vec3),
         wp.from_torch(found.distance),
     ]
-    tree.launch(find_nearest, size, [tree.mesh.id, where, wp.from_torch(coords), FINE, NEAR], outputs)
+    trees.launch(
+        find_nearest, size, [handles, wp.from_torch(first_face), wp.from_torch(coords), FINE, NEAR], outputs
+    )
     return found
 
 
@@ -130,8 +133,8 @@ def _lookup(near: _Nearest, count: int) -> Int32[Tensor, "b x y z"]:
 
 
 def _signed(
-    tree: Tree,
-    centres: Float[Tensor, "b 3"],
+    trees: Trees,
+    meshes: Int64[Tensor, " b"],
     near: _Nearest,
     cells: UInt8[Tensor, "b x y z"],
     lookup: Int32[Tensor, "b x y z"],
@@ -139,8 +142,7 @@ def _signed(
     signed = torch.empty_like(near.distance)
     source = torch.empty_like(near.face)
     inputs = [
-        tree.mesh.id,
-        wp.from_torch(centres, dtype=wp.vec3),
+        wp.from_torch(meshes),
         wp.from_torch(near.coords),
         FINE,
         NEAR,
@@ -149,7 +151,7 @@ def _signed(
         wp.from_torch(near.point, dtype=wp.vec3),
         wp.from_torch(near.distance),
     ]
-    tree.launch(sign_distances, len(signed), inputs, [wp.from_torch(signed), wp.from_torch(source)])
+    trees.launch(sign_distances, len(signed), inputs, [wp.from_torch(signed), wp.from_torch(source)])
     return signed, source
 
 
@@ -173,9 +175,9 @@ def _thickened(
     return torch.where(is_known, signed - (LEAST_HALF_THICKNESS - half), signed)
 
 
-def _colours(tree: Tree, near: _Nearest, rows: Int[Tensor, " n"]) -> Float[Tensor, "n 3"]:
+def _colours(trees: Trees, near: _Nearest, rows: Int[Tensor, " n"]) -> Float[Tensor, "n 3"]:
     face, weights = near.face[rows].contiguous(), near.weights[rows].contiguous()
-    rgb = torch.full((len(rows), 3), 0.5, device=tree.device)
-    inputs = [wp.from_torch(face), wp.from_torch(weights, dtype=wp.vec2), *tree.surface]
-    tree.launch(colour_faces, len(rows), inputs, [wp.from_torch(rgb, dtype=wp.vec3)])
+    rgb = torch.full((len(rows), 3), 0.5, device=trees.device)
+    inputs = [wp.from_torch(face), wp.from_torch(weights, dtype=wp.vec2), *trees.surface]
+    trees.launch(colour_faces, len(rows), inputs, [wp.from_torch(rgb, dtype=wp.vec3)])
     return rgb
