@@ -1,0 +1,172 @@
+"""The arguments of the command line, and how its exit codes follow from errors.
+
+Exit codes:
+
+    0    done
+    1    an unexpected fault; the traceback is in the log
+    2    a setting or an argument that cannot be
+    3    a picture, mask, mesh or view sheet that cannot be used
+    4    weights missing, damaged or unfitting
+    5    a job's artifacts missing, damaged or unfitting
+    6    out of memory
+    7    the asked-for device is not there
+    8    a full disk, or a place that cannot be written
+    9    a check (`doctor`, `models verify`) found something wrong
+    130  stopped by Ctrl+C
+"""
+
+import argparse
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from backend.protocol import Device, Preset, Request, Stage
+
+EXIT_CODES = {
+    "error": 1,
+    "config": 2,
+    "protocol": 2,
+    "input": 3,
+    "nothing_found": 3,
+    "weights": 4,
+    "artifact": 5,
+    "gpu_memory": 6,
+    "device": 7,
+    "storage": 8,
+    "cancelled": 130,
+}
+EXIT_FAULT, EXIT_USAGE, EXIT_CHECK = 1, 2, 9
+
+SUFFIXES = {
+    Stage.MATTE: ".png",
+    Stage.VIEWS: ".png",
+    Stage.OCCUPANCY: ".npz",
+    Stage.SHAPE: ".npz",
+    Stage.MESH: ".glb",
+    Stage.TEXTURE: ".glb",
+}
+"""What the file of a stage ends in."""
+
+
+EnumT = TypeVar("EnumT", bound=StrEnum)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments and end."""
+        self.exit(EXIT_USAGE, f"error: {message}; see {self.prog} --help\n")
+
+
+def make_parser() -> Parser:
+    """The parser of all commands but `evaluate`, which brings its own arguments."""
+    parser = Parser(prog="one2345", description="One picture to a textured mesh.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    generate = commands.add_parser("generate", help="a picture to a textured mesh")
+    _add_picture(generate)
+    generate.add_argument("--stop-after", type=_one_of(Stage), default=Stage.TEXTURE)
+    generate.add_argument(
+        "--from",
+        dest="start_from",
+        type=Stage,
+        choices=list(Stage),
+        help="make this stage and all later ones anew",
+    )
+    _add_shape(generate)
+    _add_common(generate)
+    views = commands.add_parser("views", help="a picture to six views")
+    _add_picture(views)
+    _add_common(views)
+    reconstruct = commands.add_parser("reconstruct", help="six views to a textured mesh")
+    reconstruct.add_argument("views", type=Path, metavar="VIEWS", help="3 rows x 2 columns of square views")
+    _add_rig(reconstruct)
+    _add_shape(reconstruct)
+    _add_common(reconstruct)
+    texture = commands.add_parser("texture", help="a mesh and six views to a textured mesh")
+    texture.add_argument("mesh", type=Path, metavar="MESH", help="GLB; front to +Z, +Y up, as glTF has it")
+    texture.add_argument("views", type=Path, metavar="VIEWS", help="3 rows x 2 columns of square views")
+    texture.add_argument(
+        "--keep-uvs", action="store_true", help="paint into the mesh's own texture coordinates"
+    )
+    texture.add_argument("--texture", type=int, metavar="PX", dest="texture_px", help="side of the texture")
+    _add_rig(texture)
+    _add_common(texture)
+    commands.add_parser("evaluate", help="scores over a folder of meshes")
+    _add_models(commands.add_parser("models", help="sets of weights"))
+    doctor = commands.add_parser("doctor", help="check that everything needed is there")
+    doctor.add_argument("--weights", default="starter", metavar="NAME|FOLDER")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    commands.add_parser("worker", help="the process that Blender talks to")
+    return parser
+
+
+def _one_of(kind: type[EnumT]) -> Callable[[str], EnumT]:
+    """Read one of an enum's values; argparse's own message would name the class instead of the values."""
+
+    def read(text: str) -> EnumT:
+        if text not in set(kind):
+            raise argparse.ArgumentTypeError(f"must be one of {', '.join(kind)}; got {text!r}")
+        return kind(text)
+
+    return read
+
+
+def _add_picture(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help="optional when --job has one")
+    parser.add_argument("--mask", metavar="FILE", help="bright or opaque where the object is")
+
+
+def _add_rig(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rig", metavar="NAME", help="cameras of the views; default: those of the weights")
+
+
+def _add_shape(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--faces", type=int, metavar="N", help="triangles of the mesh")
+    parser.add_argument("--texture", type=int, metavar="PX", dest="texture_px", help="side of the texture")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="file to write")
+    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--preset", type=_one_of(Preset))
+    parser.add_argument("--weights", metavar="NAME|FOLDER")
+    parser.add_argument("--device", type=_one_of(Device))
+    parser.add_argument(
+        "--job", type=Path, metavar="FOLDER", help="keep all artifacts here and go on from them"
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write seconds, memory and more as JSON")
+    parser.add_argument("--json", action="store_true", help="events as lines of JSON on stdout")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the sets that are known")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    for name, text in (("verify", "check every file of a set"), ("seal", "write a set's checksums anew")):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("set", nargs="?", default="starter", metavar="NAME|FOLDER")
+
+
+def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Request:
+    """What the arguments ask for; what they leave open is as in the job's earlier request.
+
+    Raises:
+        ProtocolError: when a value is out of range.
+    """
+    base = earlier or Request()
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    paths = {name: str(Path(given[name]).resolve()) for name in ("image", "mask") if name in given}
+    values = {
+        name: given.get(name, getattr(base, name))
+        for name in ("seed", "preset", "faces", "texture_px", "weights", "rig", "device")
+    }
+    return Request(
+        image=paths.get("image", base.image),
+        mask=paths.get("mask", None if "image" in paths else base.mask),
+        start_from=given.get("start_from"),
+        stop_after=Stage.VIEWS if arguments.command == "views" else given.get("stop_after", Stage.TEXTURE),
+        keep_uvs=given.get("keep_uvs", False),
+        **values,
+    )

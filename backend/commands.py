@@ -1,0 +1,199 @@
+"""What the commands of the command line do. Imports torch; `backend/arguments.py` holds the arguments."""
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from backend.arguments import EXIT_CHECK, EXIT_CODES, EXIT_FAULT, SUFFIXES, Parser, request_from
+from backend.artifact_files import read_views, write_views
+from backend.devices import choose_device, make_repeatable
+from backend.doctor import run_doctor
+from backend.errors import Cancelled, ConfigError, One2345Error
+from backend.geometry.glb_reader import read_glb
+from backend.jobs import Job
+from backend.models.cache import NetworkCache
+from backend.models.registry import find_weights, matting_model_path, verify, weight_sets, write_checksums
+from backend.pipeline import run as run_pipeline
+from backend.protocol import Done, Failed, Json, ProtocolError, Request, Stage, encode
+from backend.storage import check_writable, copy_whole, data_root, write_whole, writing_errors
+from backend.terminal import event_writer
+from backend.work import Resources
+
+log = logging.getLogger(__name__)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a parsed command; returns the exit code."""
+    return _guarded(_COMMANDS[arguments.command], arguments)
+
+
+def evaluate(argv: Sequence[str]) -> int:
+    """Run the command `evaluate`, which brings its own arguments; returns the exit code."""
+    from backend.evaluate import cli as evaluate_cli  # Heavy, and no other command needs it.
+
+    parser = Parser(prog="one2345 evaluate", description="Scores over a folder of meshes.")
+    evaluate_cli.add_arguments(parser)
+    return _guarded(evaluate_cli.run, parser.parse_args(argv))
+
+
+def _guarded(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Run a command; every error becomes one line and an exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    make_repeatable()
+    try:
+        return command(arguments)
+    except KeyboardInterrupt:
+        return _failed(Cancelled("Stopped; what was finished is kept with --job"), arguments)
+    except (One2345Error, ProtocolError) as error:
+        return _failed(error, arguments)
+    except Exception as error:
+        log.exception("an unexpected fault")
+        return _failed(
+            One2345Error(f"An unexpected fault ({error!r}); please report the lines above"), arguments
+        )
+
+
+def _failed(error: One2345Error | ProtocolError, arguments: argparse.Namespace) -> int:
+    text = " ".join(str(error).split())
+    if getattr(arguments, "json", False):
+        sys.stdout.buffer.write(encode(Failed(job=None, code=error.code, message=text)))
+    sys.stderr.write(f"error: {text}\n")
+    return EXIT_CODES.get(error.code, EXIT_FAULT)
+
+
+def _make(arguments: argparse.Namespace) -> int:
+    """`generate`, `views`, `reconstruct` and `texture`: one job each."""
+    folder = arguments.job
+    earlier = Job(folder).read_request() if folder and folder.is_dir() else None
+    request = request_from(arguments, earlier)
+    _check_places(arguments, request)
+    if folder is not None:
+        return _make_in(Job(folder), request, arguments)
+    return _make_in_passing(request, arguments)
+
+
+def _make_in_passing(request: Request, arguments: argparse.Namespace) -> int:
+    """Run a job whose folder nobody asked for; it stays only where it saves work that a failure cut short."""
+    with writing_errors(arguments.output):
+        folder = Path(tempfile.mkdtemp(prefix=f"{arguments.output.stem}-job-", dir=arguments.output.parent))
+    try:
+        code = _make_in(Job(folder), request, arguments)
+    except BaseException:
+        if any(Job(folder).is_whole(stage) for stage in Stage):
+            sys.stderr.write(f"finished stages are kept: go on with --job {folder}\n")
+        else:
+            shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder)
+    return code
+
+
+def _check_places(arguments: argparse.Namespace, request: Request) -> None:
+    """Find out before the work whether its results have a place."""
+    output, wanted = arguments.output, SUFFIXES[request.stop_after]
+    if output is None and arguments.job is None:
+        raise ConfigError("There is no place for the result; name a file with -o or a folder with --job")
+    if output is not None:
+        if output.suffix.lower() != wanted:
+            raise ConfigError(
+                f"{output.name} must end in {wanted}, which the stage {request.stop_after} writes"
+            )
+        check_writable(output)
+    if arguments.report is not None:
+        check_writable(arguments.report)
+
+
+def _make_in(job: Job, request: Request, arguments: argparse.Namespace) -> int:
+    if getattr(arguments, "views", None) is not None:
+        views = read_views(arguments.views)
+        job.replace(Stage.VIEWS, None, lambda parts: write_views(views, parts[0]))
+    if getattr(arguments, "mesh", None) is not None:
+        read_glb(arguments.mesh)  # Whatever is wrong with it is said before anything is kept.
+        job.replace(Stage.MESH, None, lambda parts: _copy(arguments.mesh, parts))
+    device = choose_device(request.device)
+    resources = Resources(
+        device=device,
+        networks=NetworkCache(device, is_keeping=False),
+        matting_model=matting_model_path(data_root(os.environ)),
+    )
+    report = run_pipeline(
+        job, request, resources, on_event=event_writer(as_json=arguments.json), name=job.name
+    )
+    _hand_over(job, request, report, arguments)
+    return 0
+
+
+def _copy(source: Path, targets: Sequence[Path]) -> None:
+    shutil.copyfile(source, targets[0])
+
+
+def _hand_over(job: Job, request: Request, report: dict[str, Json], arguments: argparse.Namespace) -> None:
+    """Copy the result to where it was asked for, and tell."""
+    made = job.path(request.stop_after)
+    target = arguments.output or made
+    if arguments.output is not None:
+        copy_whole(made, arguments.output)
+    if arguments.report is not None:
+        write_whole(arguments.report, (json.dumps(report, indent=2) + "\n").encode())
+    if arguments.json:
+        done = Done(job=job.name, paths=(str(target.resolve()),), report=report)
+        sys.stdout.buffer.write(encode(done))
+        return
+    facts = ""
+    if isinstance(mesh := report["mesh"], dict):
+        closed = "watertight" if mesh["watertight"] else "not watertight"
+        facts = f", {mesh['faces']} triangles, {closed}"
+    sys.stdout.write(f"{target}{facts}, {report['seconds']:.1f} s\n")
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    """`models list`, `models verify` and `models seal`."""
+    if arguments.action == "list":
+        return _list_models(as_json=arguments.json)
+    weights = find_weights(arguments.set)
+    if arguments.action == "seal":
+        with writing_errors(weights.folder):
+            sys.stdout.write(f"{write_checksums(weights.folder)}\n")
+        return 0
+    problems = verify(weights.folder)
+    for problem in problems:
+        sys.stderr.write(f"error: {problem}\n")
+    if not problems:
+        sys.stdout.write(f"{weights.name}: all files are as they should be\n")
+    return EXIT_CHECK if problems else 0
+
+
+def _list_models(*, as_json: bool) -> int:
+    rows: list[dict[str, Json]] = []
+    for item in weight_sets():
+        files = list(item.folder.glob("*.safetensors"))
+        size = sum(path.stat().st_size for path in files)
+        rows.append({"name": item.name, "bytes": size, "licence": item.licence, "source": item.source})
+    if as_json:
+        sys.stdout.write(json.dumps(rows) + "\n")
+        return 0
+    for row in rows:
+        size_mib = int(str(row["bytes"])) / 2**20
+        sys.stdout.write(f"{row['name']:<12} {size_mib:6.1f} MiB  {row['licence']:<12} {row['source']}\n")
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    is_well = run_doctor(arguments.weights, data_root(os.environ), as_json=arguments.json)
+    return 0 if is_well else EXIT_CHECK
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "generate": _make,
+    "views": _make,
+    "reconstruct": _make,
+    "texture": _make,
+    "models": _models,
+    "doctor": _doctor,
+}

@@ -1,0 +1,302 @@
+"""One picture to a textured mesh: the six stages, each from the files of those before it.
+
+Every stage reads its input from the job's folder and never from memory, so that a resumed job cannot differ
+from an uninterrupted one.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from backend.artifact_files import (
+    read_matte,
+    read_occupancy,
+    read_shape,
+    write_occupancy,
+    write_rgba,
+    write_shape,
+    write_views,
+)
+from backend.devices import memory_errors, peaks, reset_peaks
+from backend.errors import ArtifactError, OnStep
+from backend.geometry.glb import write_glb
+from backend.geometry.glb_reader import read_glb, read_textured_glb
+from backend.images import read_picture
+from backend.jobs import Job, Source
+from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
+from backend.models.colour_field import save_field
+from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
+from backend.models.multiview import MultiviewConfig, MultiviewNet
+from backend.models.occupancy import OccupancyConfig, OccupancyNet
+from backend.models.registry import find_weights, rig_by_name, rig_of
+from backend.models.shape import ShapeConfig, ShapeNet
+from backend.protocol import Event, Json, Progress, Request, Stage, StageDone
+from backend.reports import Report, mesh_facts
+from backend.stages.matte import cut_out
+from backend.stages.mesh import extract_mesh
+from backend.stages.occupancy import generate_occupancy
+from backend.stages.shape import generate_shape
+from backend.stages.texture import texture_mesh
+from backend.stages.views import ViewNetworks, generate_views
+from backend.storage import sha256_of
+from backend.work import Resources, Settings, Work
+
+log = logging.getLogger(__name__)
+
+MATTE_PX = 512
+"""Side of the cut-out picture; the networks scale it to what they take."""
+
+OnEvent = Callable[[Event], None]
+"""Takes what the job reports; may raise `Cancelled`, which ends the job at that step."""
+
+
+def _make_matte(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
+    request = work.request
+    if request.image is None:
+        raise ArtifactError(f"The job {work.job.folder} has no matte.png and names no picture; name one")
+    image = read_picture(Path(request.image))
+    mask = read_picture(Path(request.mask)) if request.mask else None
+    picture = cut_out(image, mask, model=work.resources.matting_model, size=MATTE_PX)
+    on_step(1, 1)
+    write_rgba(picture, paths[0])
+
+
+def _make_views(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
+    picture = read_matte(work.job.path(Stage.MATTE))
+    get, folder = work.resources.networks.get, work.weights.folder
+    networks = ViewNetworks(
+        vae=get(ViewAutoencoder, AutoencoderConfig, folder, "vae"),
+        image_encoder=get(ImageEncoder, ImageEncoderConfig, folder, "image_encoder"),
+        views=get(MultiviewNet, MultiviewConfig, folder, "views"),
+    )
+    views = generate_views(
+        picture, networks, seed=work.seed(Stage.VIEWS), config=work.settings.views, on_step=on_step
+    )
+    write_views(views, paths[0])
+
+
+def _make_occupancy(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
+    net = work.resources.networks.get(OccupancyNet, OccupancyConfig, work.weights.folder, "occupancy")
+    occupancy = generate_occupancy(
+        work.views(),
+        work.rig.cameras(),
+        net,
+        seed=work.seed(Stage.OCCUPANCY),
+        config=work.settings.occupancy,
+        on_step=on_step,
+    )
+    write_occupancy(occupancy, paths[0])
+
+
+def _make_shape(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
+    net = work.resources.networks.get(ShapeNet, ShapeConfig, work.weights.folder, "shape")
+    shape = generate_shape(
+        work.views(),
+        work.rig.cameras(),
+        read_occupancy(work.job.path(Stage.OCCUPANCY)),
+        net,
+        seed=work.seed(Stage.SHAPE),
+        config=work.settings.shape,
+        on_step=on_step,
+    )
+    write_shape(shape, paths[0])
+
+
+def _make_mesh(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
+    shape = read_shape(work.job.path(Stage.SHAPE))
+    mesh = extract_mesh(shape, faces=work.settings.faces, on_step=on_step)
+    write_glb(mesh, paths[0], extras=work.provenance)
+
+
+def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
+    read = read_textured_glb if work.request.keep_uvs else read_glb
+    mesh = read(work.job.path(Stage.MESH))
+    textured, field = texture_mesh(
+        mesh,
+        work.views(),
+        work.rig.cameras(),
+        seed=work.seed(Stage.TEXTURE),
+        config=work.settings.texture,
+        device=work.resources.device,
+        on_step=on_step,
+    )
+    write_glb(textured, paths[0], extras=work.provenance)
+    save_field(field, paths[1])
+
+
+@dataclass(frozen=True, slots=True)
+class StageRule:
+    """How a stage is made, and from what.
+
+    Attributes:
+        inputs: The stages whose artifacts it reads.
+        networks: The networks it uses.
+        settings: The settings that its result depends on.
+    """
+
+    make: Callable[[Work, Sequence[Path], OnStep], None]
+    inputs: tuple[Stage, ...]
+    networks: tuple[str, ...]
+    settings: Callable[[Work], Mapping[str, object]]
+
+
+def _matte_settings(work: Work) -> dict[str, object]:
+    pictures = {"image": work.request.image, "mask": work.request.mask}
+    found = {name: sha256_of(Path(path)) for name, path in pictures.items() if path and Path(path).is_file()}
+    return {"size": MATTE_PX, **found}
+
+
+def _texture_settings(work: Work) -> dict[str, object]:
+    texture = asdict(work.settings.texture) | {"keep_uvs": work.request.keep_uvs}
+    return texture | {"rig": asdict(work.rig), "provenance": work.provenance}
+
+
+RULES: Mapping[Stage, StageRule] = {
+    Stage.MATTE: StageRule(_make_matte, (), (), _matte_settings),
+    Stage.VIEWS: StageRule(
+        _make_views,
+        (Stage.MATTE,),
+        ("vae", "image_encoder", "views"),
+        lambda work: asdict(work.settings.views),
+    ),
+    Stage.OCCUPANCY: StageRule(
+        _make_occupancy,
+        (Stage.VIEWS,),
+        ("occupancy",),
+        lambda work: asdict(work.settings.occupancy) | {"rig": asdict(work.rig)},
+    ),
+    Stage.SHAPE: StageRule(
+        _make_shape,
+        (Stage.VIEWS, Stage.OCCUPANCY),
+        ("shape",),
+        lambda work: asdict(work.settings.shape) | {"rig": asdict(work.rig)},
+    ),
+    Stage.MESH: StageRule(
+        _make_mesh,
+        (Stage.SHAPE,),
+        (),
+        lambda work: {"faces": work.settings.faces, "provenance": work.provenance},
+    ),
+    Stage.TEXTURE: StageRule(_make_texture, (Stage.MESH, Stage.VIEWS), (), _texture_settings),
+}
+
+
+def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, name: str) -> dict[str, Json]:
+    """Run a job up to `request.stop_after`, from whatever its folder already holds (`backend/jobs.py`).
+
+    Args:
+        name: What the events call the job.
+
+    Returns:
+        The content of report.json.
+
+    Raises:
+        One2345Error: of any kind; the stages that were finished stay in the folder.
+    """
+    weights = find_weights(request.weights)
+    work = Work(
+        job=job,
+        request=request,
+        settings=Settings.of(request),
+        weights=weights,
+        rig=rig_by_name(request.rig) if request.rig else rig_of(weights),
+        resources=resources,
+    )
+    if request.start_from:
+        job.forget(stage for stage in Stage if not _is_before(stage, request.start_from))
+    needed = needed_stages(job, request)
+    job.write_request(request)
+    report = Report(job.read_report(), request, weights, resources.device)
+    for stage in [stage for stage in Stage if not _is_before(request.stop_after, stage)]:
+        if stage in needed:
+            is_fixed = _is_fixed(stage, job, request)
+            _run_stage(work, stage, report=report, is_fixed=is_fixed, on_event=on_event, name=name)
+        elif job.is_whole(stage):
+            _pass_over(work, stage, "unused", report=report, on_event=on_event, name=name)
+        job.write_report(report.data)
+    if job.is_whole(Stage.MESH):
+        report.add_mesh(mesh_facts(read_glb(job.path(Stage.MESH))))
+        job.write_report(report.data)
+    return report.data
+
+
+def needed_stages(job: Job, request: Request) -> set[Stage]:
+    """The stages that the last one rests on; an artifact that is taken as it is rests on nothing."""
+    needed: set[Stage] = set()
+    waiting = [request.stop_after]
+    while waiting:
+        stage = waiting.pop()
+        needed.add(stage)
+        if not _is_fixed(stage, job, request):
+            waiting += RULES[stage].inputs
+    return needed
+
+
+def _is_before(stage: Stage, other: Stage) -> bool:
+    order = list(Stage)
+    return order.index(stage) < order.index(other)
+
+
+def _is_fixed(stage: Stage, job: Job, request: Request) -> bool:
+    """Whether a stage's artifact is taken as it is, whatever it was made from."""
+    if request.start_from and _is_before(stage, request.start_from):
+        return True
+    return job.is_given(stage) or (stage is Stage.MATTE and request.image is None and job.is_whole(stage))
+
+
+def _run_stage(
+    work: Work, stage: Stage, *, report: Report, is_fixed: bool, on_event: OnEvent, name: str
+) -> None:
+    """Make, reuse or take over one stage's artifact."""
+    job = work.job
+    if is_fixed:
+        job.path(stage)
+        _pass_over(work, stage, "given", report=report, on_event=on_event, name=name)
+        return
+    source, checksums = _source(work, stage)
+    report.add_weights(checksums)
+    if job.fits(stage, source):
+        _pass_over(work, stage, "reused", report=report, on_event=on_event, name=name)
+        return
+
+    def on_step(step: int, total: int) -> None:
+        on_event(Progress(job=name, stage=stage, step=step, total=total))
+
+    on_step(0, 1)
+    start = time.monotonic()
+    device = work.resources.device
+    reset_peaks(device)
+    with memory_errors(stage, work.request.preset):
+        job.replace(stage, source, lambda parts: RULES[stage].make(work, parts, on_step))
+    work.resources.networks.stage_ended()
+    seconds = time.monotonic() - start
+    log.info("job %s: %s took %.2f s", name, stage, seconds)
+    report.add_stage(stage, origin="made", seed=work.seed(stage), seconds=seconds, peaks=peaks(device))
+    on_event(StageDone(job=name, stage=stage, paths=_names(job, stage), seconds=seconds))
+
+
+def _pass_over(
+    work: Work, stage: Stage, origin: str, *, report: Report, on_event: OnEvent, name: str
+) -> None:
+    report.add_stage(stage, origin=origin, seed=work.seed(stage))
+    on_event(StageDone(job=name, stage=stage, paths=_names(work.job, stage), seconds=0.0, reused=True))
+
+
+def _names(job: Job, stage: Stage) -> tuple[str, ...]:
+    return tuple(str(path) for path in job.paths(stage))
+
+
+def _source(work: Work, stage: Stage) -> tuple[Source, dict[str, str]]:
+    """What a stage would be made from, and the checksums of its networks."""
+    rule = RULES[stage]
+    checksums = work.weights.checksums(rule.networks)
+    source = {
+        "inputs": {work.job.path(item).name: sha256_of(work.job.path(item)) for item in rule.inputs},
+        "settings": dict(rule.settings(work)),
+        "seed": work.seed(stage),
+        "weights": checksums,
+    }
+    return json.loads(json.dumps(source)), checksums

@@ -1,0 +1,204 @@
+"""The process that Blender starts: commands on stdin, events on a private duplicate of stdout.
+
+Whatever else prints goes to stderr, which is the log. A small thread reads stdin, so that a cancel is seen at
+the running job's next step; the main thread runs one job after the other. End-of-file on stdin ends the
+process, also in the middle of a long step: artifacts are whole at every moment.
+"""
+
+import ctypes
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from backend.errors import Cancelled as JobCancelled
+from backend.errors import One2345Error
+from backend.protocol import (
+    BACKEND_VERSION,
+    PROTOCOL_VERSION,
+    Cancel,
+    Cancelled,
+    Device,
+    Done,
+    Event,
+    Failed,
+    Hello,
+    Json,
+    LineBuffer,
+    ProtocolError,
+    Ready,
+    Submit,
+    decode_command,
+    encode,
+    parse_json,
+)
+from backend.storage import data_root
+
+log = logging.getLogger(__name__)
+
+RunJob = Callable[[Submit, Callable[[Event], None]], tuple[tuple[str, ...], dict[str, Json]]]
+"""Runs a job; returns the files of its last stage and its report."""
+
+END_GRACE_S = 5.0
+"""How long a job may take to its next step after the parent is gone."""
+_READ_BYTES = 1 << 16
+_PR_SET_PDEATHSIG = 1
+
+
+class Channel:
+    """Messages in and out, and which jobs are to stop."""
+
+    def __init__(self, source: int, sink: BinaryIO) -> None:
+        """Read from the file descriptor `source`, write to `sink`."""
+        self._source = source
+        self._sink = sink
+        self._lock = threading.Lock()
+        self._cancelled: set[str] = set()
+        self._jobs: queue.SimpleQueue[Submit | None] = queue.SimpleQueue()
+        self.is_ended = threading.Event()
+
+    def send(self, event: Event) -> None:
+        """Write an event; a parent that is gone ends the process by its closed stdin instead."""
+        with self._lock:
+            try:
+                self._sink.write(encode(event))
+                self._sink.flush()
+            except (BrokenPipeError, ValueError):
+                self.is_ended.set()
+
+    def next_job(self) -> Submit | None:
+        """Wait for a job; None when the process is to end."""
+        return self._jobs.get()
+
+    def is_cancelled(self, job: str) -> bool:
+        """Whether a job is to stop."""
+        return self.is_ended.is_set() or job in self._cancelled
+
+    def forget(self, job: str) -> None:
+        """Drop a job's cancel mark: its name may come again."""
+        self._cancelled.discard(job)
+
+    def read(self) -> None:
+        """Take in commands until end-of-file or `Shutdown`."""
+        lines = LineBuffer()
+        try:
+            while not self.is_ended.is_set() and (data := os.read(self._source, _READ_BYTES)):
+                for line in lines.feed(data):
+                    self._take(line)
+        except (OSError, ProtocolError) as error:
+            self.send(Failed(job=None, code="protocol", message=f"The add-on's messages are broken: {error}"))
+        self.is_ended.set()
+        self._jobs.put(None)
+        _end_soon()
+
+    def _take(self, line: bytes) -> None:
+        try:
+            command = decode_command(line)
+        except ProtocolError as error:
+            job = _job_of(line)
+            if job is None:
+                raise
+            self.send(Failed(job=job, code=error.code, message=str(error)))
+            return
+        if isinstance(command, Submit):
+            self._jobs.put(command)
+        elif isinstance(command, Cancel):
+            self._cancelled.add(command.job)
+        else:
+            self.is_ended.set()
+
+
+def _job_of(line: bytes) -> str | None:
+    """The job that a refused command is about."""
+    try:
+        data = parse_json(line)
+    except ProtocolError:
+        return None
+    job = data.get("job") if isinstance(data, dict) else None
+    return job if isinstance(job, str) else None
+
+
+def _end_soon() -> None:
+    """End the process if the main thread does not: it may be in a step that cannot be interrupted."""
+    timer = threading.Timer(END_GRACE_S, os._exit, args=(0,))
+    timer.daemon = True
+    timer.start()
+
+
+def main() -> int:
+    """Serve until stdin ends; returns the exit code."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    die_with_parent()
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    channel = Channel(os.dup(0), sink)
+    channel.send(Hello(protocol=PROTOCOL_VERSION, backend=BACKEND_VERSION, pid=os.getpid()))
+    threading.Thread(target=channel.read, name="commands", daemon=True).start()
+    try:
+        serve(channel, data_root(os.environ))
+    except Exception as error:
+        log.exception("the backend cannot work")
+        channel.send(Failed(job=None, code="error", message=f"The backend cannot work ({error})"))
+        return 1
+    return 0
+
+
+def die_with_parent() -> None:
+    """On Linux, let the system kill this process when its parent dies; elsewhere end-of-file must do."""
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def serve(channel: Channel, root: Path) -> None:
+    """Run the jobs that come in, one by one."""
+    # Here and not above: torch takes seconds, and the add-on must see the first message at once.
+    from backend.devices import choose_device, device_name, make_repeatable, memory
+    from backend.service import Service
+
+    make_repeatable()
+    device = choose_device(Device.AUTO)
+    free, total = memory(device)
+    service = Service(root)
+    channel.send(
+        Ready(device=Device(device.type), device_name=device_name(device), free_bytes=free, total_bytes=total)
+    )
+    while (submit := channel.next_job()) is not None:
+        channel.send(run_job(submit, service.run, channel))
+        channel.forget(submit.job)
+
+
+def run_job(submit: Submit, run: RunJob, channel: Channel) -> Event:
+    """Run one job; returns the event that ends it."""
+
+    def check() -> None:
+        if channel.is_cancelled(submit.job):
+            raise JobCancelled(submit.job)
+
+    def on_event(event: Event) -> None:
+        check()
+        channel.send(event)
+
+    try:
+        check()
+        paths, report = run(submit, on_event)
+    except JobCancelled:
+        return Cancelled(job=submit.job)
+    except (One2345Error, ProtocolError) as error:
+        log.info("job %s failed: %s", submit.job, error)
+        return Failed(job=submit.job, code=error.code, message=str(error))
+    except Exception as error:
+        log.exception("job %s met an unexpected fault", submit.job)
+        message = f"An unexpected fault ({error!r}); the log tells more"
+        return Failed(job=submit.job, code="error", message=message)
+    return Done(job=submit.job, paths=paths, report=report)
