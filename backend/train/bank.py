@@ -52,10 +52,14 @@ def pack_textures(textures: Sequence[np.ndarray], device: torch.device | str) ->
     sizes = np.array([[pixels.shape[1], pixels.shape[0]] for pixels in textures], np.int64).reshape(-1, 2)
     counts = sizes.prod(axis=1)
     starts = np.cumsum(counts) - counts
-    flat = np.concatenate([pixels.reshape(-1, 3) for pixels in textures]).astype(np.int32)
-    texels = flat[:, 0] | flat[:, 1] << 8 | flat[:, 2] << 16
+    texels = np.concatenate([_texels(pixels) for pixels in textures])
     table = np.concatenate([starts[:, None], sizes], axis=1).astype(np.int32)
     return Textures(torch.from_numpy(texels).to(device), torch.from_numpy(table).to(device))
+
+
+def _texels(pixels: np.ndarray) -> np.ndarray:
+    flat = pixels.reshape(-1, 3).astype(np.int32)
+    return flat[:, 0] | flat[:, 1] << 8 | flat[:, 2] << 16
 
 
 def join_textures(first: Textures, second: Textures) -> Textures:

@@ -18,6 +18,9 @@ import warp as wp
 CREASE = wp.constant(0.7)
 """Cosine above which a face is shaded with the smooth normal (45 degrees)."""
 
+MARGIN = wp.constant(0.75)
+"""Texels by which a point is moved towards the middle of its face before its colour is looked up."""
+
 
 @wp.func
 @no_type_check
@@ -76,8 +79,18 @@ def face_colour(
     v: float,
 ):
     """sRGB of a point of a face, given by the weights of its first two corners."""
-    at = u * uv[faces[3 * face]] + v * uv[faces[3 * face + 1]] + (1.0 - u - v) * uv[faces[3 * face + 2]]
-    plain = texture_colour(texels, table, face_texture[face], at)
+    a = uv[faces[3 * face]]
+    b = uv[faces[3 * face + 1]]
+    c = uv[faces[3 * face + 2]]
+    at = u * a + v * b + (1.0 - u - v) * c
+    # Along the seams of an unwrap, filtering would bring in what lies beside the face in the picture.
+    texture = face_texture[face]
+    inwards = (a + b + c) / 3.0 - at
+    texels_away = wp.length(
+        wp.vec2(inwards[0] * float(table[texture, 1]), inwards[1] * float(table[texture, 2]))
+    )
+    at = at + inwards * wp.min(MARGIN / wp.max(texels_away, 1.0e-6), 1.0)
+    plain = texture_colour(texels, table, texture, at)
     part = face_part[face]
     known = wp.vec4(plain[0], plain[1], plain[2], 1.0)
     return wp.vec3(
