@@ -18,6 +18,8 @@ import warp as wp
 CREASE = wp.constant(0.7)
 """Cosine above which a face is shaded with the smooth normal (45 degrees)."""
 
+POOLED_BYTES = 1 << 30
+
 MARGIN = wp.constant(0.75)
 """Texels by which a point is moved towards the middle of its face before its colour is looked up."""
 
@@ -136,10 +138,15 @@ def torch_stream(device: torch.device) -> Iterator[None]:
         yield
 
 
-def start_warp() -> None:
-    """Start warp without its greeting, which would stand in the output of commands."""
+def start_warp(device: torch.device) -> None:
+    """Start warp without its greeting, which would stand in the output of commands.
+
+    On a GPU, memory of trees stays with warp from one batch to the next instead of going back and forth.
+    """
     if hasattr(wp, "LOG_ERROR"):  # a machine without a graphics card is worth no warning
         wp.config.log_level = wp.LOG_ERROR
     else:  # before warp 1.10
         wp.config.quiet = True
     wp.init()
+    if device.type == "cuda" and wp.is_mempool_supported(str(device)):
+        wp.set_mempool_release_threshold(str(device), POOLED_BYTES)

@@ -56,9 +56,9 @@ class Trees:
     """
 
     def __init__(self, soup: Soup, textures: Textures, *, count: int) -> None:
-        start_warp()
         self.count = count
         self.device = soup.vertices.device
+        start_warp(self.device)
         self._soup = thinned_out(soup, count)
         self._textures = textures
         # Warp's arrays point into tensors, which must live as long as they do.
