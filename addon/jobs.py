@@ -9,7 +9,6 @@ never Blender's objects, which do not outlive an undo or a loaded file.
 """
 
 import enum
-import itertools
 import logging
 import re
 import shutil
@@ -127,12 +126,6 @@ class Session:
         self.file_number = 0
         self.notice = ""
         """Last warning of the backend that belongs to no job."""
-        self._numbers = itertools.count(1)
-
-    def new_id(self, title: str) -> str:
-        """A name for a job's folder: ordered by time, plain ASCII, short."""
-        plain = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")[:24] or "image"
-        return f"{time.strftime('%Y%m%d-%H%M%S')}-{next(self._numbers):03d}-{plain}"
 
 
 SESSION = Session()
@@ -151,24 +144,22 @@ def submit(write_picture: Callable[[Path], Path], settings: Settings, *, title: 
     Raises:
         AddonError: the picture, the settings, the data folder or the backend's Python cannot be used.
     """
-    session = SESSION
-    job_id = session.new_id(title)
-    folder = launch.data_root / "jobs" / job_id
-    _make_folder(folder)
+    folder = _new_folder(launch.data_root, title)
+    job_id = folder.name
     try:
         request = _request(write_picture(folder), settings)
         _ensure_running(launch)
-        session.client.submit(protocol.Submit(job=job_id, folder=str(folder), request=request))
+        SESSION.client.submit(protocol.Submit(job=job_id, folder=str(folder), request=request))
     except AddonError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    session.jobs[job_id] = Job(
+    SESSION.jobs[job_id] = Job(
         id=job_id,
         title=title,
         folder=folder,
         request=request,
         placement=settings.placement,
-        file_number=session.file_number,
+        file_number=SESSION.file_number,
     )
     return job_id
 
@@ -266,14 +257,24 @@ def _ensure_running(launch: Launch) -> None:
         SESSION.client.start(launch)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise SetupError(
-            f"Cannot write to the data folder {folder.parent.parent}: {error.strerror}. "
-            "Choose another in the add-on preferences."
-        ) from error
+def _new_folder(data_root: Path, title: str) -> Path:
+    """Make a job's folder: ordered by time, plain ASCII, short, and no one else's."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")[:24] or "image"
+    first = data_root / "jobs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
+    folder, number = first, 1
+    while True:
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another job of this second, perhaps another Blender's
+            number += 1
+            folder = first.with_name(f"{first.name}-{number}")
+        except OSError as error:
+            raise SetupError(
+                f"Cannot write to the data folder {data_root}: {error.strerror}. "
+                "Choose another in the add-on preferences."
+            ) from error
+        else:
+            return folder
 
 
 def _request(picture: Path, settings: Settings) -> protocol.Request:

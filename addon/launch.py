@@ -84,7 +84,7 @@ def find_python(chosen: str, environment: Mapping[str, str]) -> Path:
     if named:
         if not Path(named).is_file():
             raise SetupError(f"There is no Python at {named}. Choose another in the add-on preferences.")
-        return Path(named)
+        return Path(named).absolute()  # not resolved: an environment is known by its own path
     beside = EXTENSION_ROOT / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not beside.is_file():
         raise SetupError("No Python for the backend yet. Choose one in the add-on preferences.")
