@@ -1,23 +1,16 @@
-"""From a triangle soup to what is scored: samples in the unit box, closedness, separate pieces."""
-
-from dataclasses import dataclass
+"""From a triangle soup to what is scored: samples, closedness, separate pieces."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from backend.errors import InputError
 from backend.evaluate.metrics import Samples
-
-Vertices = Float[np.ndarray, "n 3"]
-Faces = Int[np.ndarray, "f 3"]
+from backend.geometry.placement import Faces, Vertices
 
 NUM_SAMPLES = 100_000
 """Samples of each surface (peers.md 6.1)."""
-
-OBJECT_RADIUS = 0.48
-"""Distance of the farthest vertex from the centre in generation space, as in the training data."""
 
 
 def face_cross(vertices: Vertices, faces: Faces) -> Float[np.ndarray, "f 3"]:
@@ -43,44 +36,6 @@ def sample_surface(vertices: Vertices, faces: Faces, *, count: int = NUM_SAMPLES
     a, b, c = (vertices[faces[picked, corner]].astype(np.float64) for corner in range(3))
     points = (1 - root) * a + root * (1 - share) * b + root * share * c
     return Samples(points, cross[picked] / doubled[picked, None])
-
-
-def used_vertices(vertices: Vertices, faces: Faces) -> Float[np.ndarray, "m 3"]:
-    """The vertices that some face uses; loose ones would shift boxes and centres."""
-    return vertices[np.unique(faces)]
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """A shift and a scale: `points -> (points - centre) * scale`."""
-
-    centre: Float[np.ndarray, " 3"]
-    scale: float
-
-    def __call__(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """Place points."""
-        return (points - self.centre) * self.scale
-
-
-def _box(vertices: Vertices, faces: Faces) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
-    used = used_vertices(vertices, faces).astype(np.float64)
-    if used.size == 0 or not np.isfinite(used).all() or not np.ptp(used, axis=0).max() > 0:
-        raise InputError("The mesh has no extent; use another one.")
-    return used.min(axis=0), used.max(axis=0)
-
-
-def unit_box(vertices: Vertices, faces: Faces) -> Placement:
-    """Centre of the box to the origin and its longest side to 1: the frame of F-scores and Chamfer."""
-    low, high = _box(vertices, faces)
-    return Placement((low + high) / 2, 1 / float((high - low).max()))
-
-
-def generation_space(vertices: Vertices, faces: Faces) -> Placement:
-    """Centre of the box to the origin and the farthest vertex to `OBJECT_RADIUS` (design.md 2)."""
-    low, high = _box(vertices, faces)
-    centre = (low + high) / 2
-    radius = np.linalg.norm(used_vertices(vertices, faces) - centre, axis=1).max()
-    return Placement(centre, OBJECT_RADIUS / float(radius))
 
 
 def welded(vertices: Vertices, faces: Faces) -> Faces:

@@ -82,7 +82,7 @@ def _closest(
         distance[i] = wp.length(wp.mesh_eval_position(mesh, hit.face, hit.u, hit.v) - points[i])
 
 
-def _start_warp() -> None:
+def start_warp() -> None:
     """Start warp without its greeting, which would stand in the output of commands."""
     if hasattr(wp, "LOG_ERROR"):  # a machine without a graphics card is worth no warning
         wp.config.log_level = wp.LOG_ERROR
@@ -101,7 +101,7 @@ class Bvh:
         *,
         device: torch.device | str = "cpu",
     ) -> None:
-        _start_warp()
+        start_warp()
         self.device = torch.device(device)
         self.vertices = self._floats(vertices)
         self.faces = torch.as_tensor(faces, device=self.device).to(torch.int32).contiguous()

@@ -5,13 +5,8 @@ import pytest
 
 from backend.errors import InputError
 from backend.evaluate.metrics import surface_scores
-from backend.evaluate.surface import (
-    generation_space,
-    is_watertight,
-    num_shells,
-    sample_surface,
-    unit_box,
-)
+from backend.evaluate.surface import is_watertight, num_shells, sample_surface
+from backend.geometry.placement import generation_space, unit_box
 
 TETRA_VERTICES = np.array([[0.0, 0, 0], [2, 0, 0], [0, 1, 0], [0, 0, 1]])
 TETRA_FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])

@@ -1,0 +1,206 @@
+"""The command `evaluate`: scores of the product over a folder of true objects."""
+
+import argparse
+import dataclasses
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from backend.devices import choose_device, device_name
+from backend.errors import Cancelled, ConfigError, GpuMemoryError, One2345Error, StorageError
+from backend.evaluate import runs
+from backend.evaluate.metrics import F_THRESHOLDS, summarise
+from backend.evaluate.scoring import IS_BETTER_LOW, Scores, colour_scores, geometry_scores, view_scores
+from backend.evaluate.sheets import Row, make_row, write_sheet
+from backend.evaluate.subjects import Subject, find_files, input_picture, read_subject, true_views
+from backend.evaluate.surface import NUM_SAMPLES
+from backend.geometry.cameras import ViewRig
+from backend.models.cache import NetworkCache
+from backend.models.registry import find_weights, matting_model_path, rig_of
+from backend.protocol import Device, Preset
+from backend.reports import versions
+from backend.storage import check_writable, data_root
+from backend.work import Resources
+
+log = logging.getLogger(__name__)
+
+ALIGNMENT = "none: poses agree by construction; each mesh is scaled to its own unit box"
+CHAMFER = "sum of both directions' mean distances"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of GLB files, front to +Z, +Y up")
+    parser.add_argument(
+        "--from",
+        dest="route",
+        choices=("image", "views"),
+        default="image",
+        help="start from one rendered picture, or from the six true views",
+    )
+    parser.add_argument("--report", type=Path, required=True, metavar="FILE.json")
+    parser.add_argument("--sheet", type=Path, metavar="SHEET.png", help="a picture to look at")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N files")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--preset", choices=[preset.value for preset in Preset], default=Preset.STANDARD.value
+    )
+    parser.add_argument("--device", choices=[device.value for device in Device], default=Device.AUTO.value)
+    parser.add_argument("--weights", default="starter", metavar="NAME|FOLDER")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Evaluation:
+    """One call of the command."""
+
+    route: runs.Route
+    setup: runs.Setup
+    rig: ViewRig
+    scratch: Path
+
+    @property
+    def device(self) -> torch.device:
+        return self.setup.resources.device
+
+    def judge(self, path: Path, number: int) -> tuple[dict[str, object], Row | None]:
+        """Run and score one object; a job that fails scores zero and says why."""
+        start = time.monotonic()
+        subject = read_subject(path)
+        truth = true_views(subject, self.rig, device=self.device)
+        given = None
+        if self.route == "image":
+            given = input_picture(subject, seed=self.setup.seed + number, device=self.device)
+        entry: dict[str, object] = {"name": subject.name}
+        try:
+            folder = self.scratch / f"{number:05d}"
+            if given is not None:
+                result = runs.from_picture(given, folder, self.setup)
+            else:
+                result = runs.from_views(truth, folder, self.setup)
+        except (Cancelled, ConfigError, GpuMemoryError, StorageError):
+            raise
+        except One2345Error as error:
+            log.warning("%s: %s", subject.name, error)
+            entry |= {"error": str(error), "scores": _failure()}
+            return entry, make_row(given, truth, None, subject.mesh, device=self.device)
+        entry |= {"scores": self._scores(result, subject, truth), "seconds": result.seconds}
+        entry["seconds_in_all"] = round(time.monotonic() - start, 2)
+        return entry, make_row(given, result.views, result.mesh, subject.mesh, device=self.device)
+
+    def _scores(self, result: runs.Result, subject: Subject, truth: torch.Tensor) -> Scores:
+        scores = geometry_scores(result.mesh, subject.mesh, device=self.device)
+        scores |= colour_scores(result.mesh, subject.mesh, true_views=truth, rig=self.rig, device=self.device)
+        if self.route == "image" and result.views.shape == truth.shape:
+            scores |= view_scores(result.views, truth)
+        return scores
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score every object, write the report and the sheet, print the means."""
+    files = find_files(args.folder, limit=args.limit)
+    for target in (args.report, args.sheet):
+        if target is not None:
+            check_writable(target)
+    weights = find_weights(args.weights)
+    resources = _resources(Device(args.device))
+    setup = runs.Setup(resources=resources, seed=args.seed, preset=Preset(args.preset), weights=args.weights)
+    entries: list[dict[str, object]] = []
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="one2345-evaluate-") as scratch:
+        evaluation = _Evaluation(route=args.route, setup=setup, rig=rig_of(weights), scratch=Path(scratch))
+        for number, path in enumerate(files):
+            entry, row = evaluation.judge(path, number)
+            entries.append(entry)
+            rows += [row] if row is not None else []
+            sys.stderr.write(f"{number + 1}/{len(files)} {_line(entry)}\n")
+            _write_report(args, entries, evaluation)
+    if args.sheet is not None:
+        write_sheet(rows, args.sheet)
+    sys.stdout.write(_means(summary(entries)))
+    return 0
+
+
+def summary(entries: Sequence[dict[str, object]]) -> dict[str, object]:
+    """Mean, median, worst and interval of every score that any object has."""
+    scores = [entry["scores"] for entry in entries]
+    names = sorted({name for item in scores if isinstance(item, dict) for name in item})
+    found: dict[str, object] = {}
+    for name in names:
+        values = [item[name] for item in scores if isinstance(item, dict) and item.get(name) is not None]
+        result = summarise(values, is_better_high=name not in IS_BETTER_LOW)
+        if result is not None:
+            found[name] = dataclasses.asdict(result)
+    return found
+
+
+def _resources(wanted: Device) -> Resources:
+    device = choose_device(wanted)
+    return Resources(
+        device=device,
+        networks=NetworkCache(device, is_keeping=True),
+        matting_model=matting_model_path(data_root(os.environ)),
+    )
+
+
+def _failure() -> Scores:
+    """Scores of an object without a result; what has no worst value is left out."""
+    zeros = [
+        *(f"f_{threshold}" for threshold in F_THRESHOLDS),
+        "normal_consistency",
+        "volume_iou",
+        "watertight",
+    ]
+    return dict.fromkeys(zeros, 0.0)
+
+
+def _write_report(
+    args: argparse.Namespace, entries: Sequence[dict[str, object]], evaluation: _Evaluation
+) -> None:
+    """Write what is known so far, so that a stopped evaluation keeps it."""
+    report = {
+        "protocol": {
+            "from": args.route,
+            "samples": NUM_SAMPLES,
+            "alignment": ALIGNMENT,
+            "chamfer": CHAMFER,
+            "seed": args.seed,
+            "preset": args.preset,
+            "weights": args.weights,
+        },
+        "device": device_name(evaluation.device),
+        "versions": versions(),
+        "failures": sum("error" in entry for entry in entries),
+        "summary": summary(entries),
+        "objects": list(entries),
+    }
+    try:
+        args.report.write_text(json.dumps(report, indent=2) + "\n")
+    except OSError as error:
+        raise StorageError(f"Cannot write {args.report} ({error.strerror}); choose another place") from error
+
+
+def _line(entry: dict[str, object]) -> str:
+    scores = entry["scores"]
+    if "error" in entry or not isinstance(scores, dict):
+        return f"{entry['name']}: {entry.get('error')}"
+    shape = f"F@0.05 {scores['f_0.05']:.3f}, Chamfer {scores['chamfer']:.4f}"
+    colour = f"PSNR {scores['six_psnr_grey']:.2f} / {scores['others_psnr_grey']:.2f} dB"
+    return f"{entry['name']}: {shape}, {colour}, {entry['seconds_in_all']} s"
+
+
+def _means(found: dict[str, object]) -> str:
+    lines = []
+    for name, value in found.items():
+        if isinstance(value, dict):
+            low, high = value["interval"]
+            mean = f"mean {value['mean']:8.4f} [{low:.4f}, {high:.4f}]"
+            lines.append(f"{name:20} {mean}  worst {value['worst']:8.4f}  n {value['count']}\n")
+    return "".join(lines)
