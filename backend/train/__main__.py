@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from backend.errors import One2345Error
-from backend.train import occupancy, pack, shape, sheet, vae, views, vae, views
+from backend.train import occupancy, pack, shape, sheet, vae, views
 
 log = logging.getLogger("backend.train")
 
@@ -21,8 +21,6 @@ COMMANDS: MappingProxyType[str, Command] = MappingProxyType(
         "views": ("train the six-view diffusion", views.add_arguments, views.run),
         "occupancy": ("train the diffusion of the coarse shell", occupancy.add_arguments, occupancy.run),
         "shape": ("train the diffusion of distance and colour", shape.add_arguments, shape.run),
-        "vae": ("train the autoencoder of view tiles", vae.add_arguments, vae.run),
-        "views": ("train the six-view diffusion", views.add_arguments, views.run),
     }
 )
 
