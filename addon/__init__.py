@@ -4,7 +4,7 @@ import atexit
 
 import bpy
 
-from . import command, jobs, menus, operators, panel, preferences, properties, ticking
+from . import command, jobs, menus, operators, panel, preferences, previews, properties, ticking
 
 CLASSES = (
     preferences.ONE2345_AP_preferences,
@@ -22,6 +22,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.register()
+    previews.register()
     menus.register()
     bpy.app.handlers.load_post.append(ticking.count_file)
     _commands.append(bpy.utils.register_cli_command(command.NAME, command.run))
@@ -36,6 +37,7 @@ def unregister() -> None:
     bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.handlers.load_post.remove(ticking.count_file)
     menus.unregister()
+    previews.unregister()
     properties.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -122,6 +122,10 @@ class Client:
             self._cancelled.add(job)
             self._open_channel().send(protocol.Cancel(job=job))
 
+    def is_cancelling(self, job: str) -> bool:
+        """A job was asked to stop and has not answered."""
+        return job in self._cancelled
+
     def request_stop(self) -> None:
         """Ask the process to end; `poll` sees to it."""
         if self.state is State.STOPPING or self._channel is None:

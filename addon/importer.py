@@ -23,7 +23,7 @@ class Placement:
     scene: str = ""
     """Name of the scene; empty or gone means the current one."""
     collection: str = ""
-    """Name of the collection, made when missing; empty means the scene's own."""
+    """Name of the collection, made when missing; empty means the active one, as for Add > Mesh."""
     location: tuple[float, float, float] | None = None
     """Bottom centre of the object in the world; None means the 3D cursor."""
     size: float = 1.0
@@ -118,7 +118,10 @@ def _material(name: str, image: bpy.types.Image) -> bpy.types.Material:
 
 
 def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:
-    if not name or name == scene.collection.name:
+    if not name:
+        active = _view_layer(scene).active_layer_collection
+        return active.collection if active is not None else scene.collection
+    if name == scene.collection.name:
         return scene.collection
     collection = bpy.data.collections.get(name) or bpy.data.collections.new(name)
     if collection not in scene.collection.children_recursive:

@@ -70,7 +70,9 @@ class _Source:
             name="Size", description="Longest side", default=1.0, min=0.001, unit="LENGTH", options=_UNSAVED
         )
         collection: bpy.props.StringProperty(
-            name="Collection", description="Name of the collection, made if missing", options=_UNSAVED
+            name="Collection",
+            description="Name of the collection, made if missing; empty: the active one",
+            options=_UNSAVED,
         )
         location: bpy.props.FloatVectorProperty(
             name="Location",

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.protocol import Stage
-from . import jobs, operators
+from ..backend.protocol import STAGE_FILES, Stage
+from . import jobs, operators, previews
 from .client import State
 from .jobs import Job, JobState
 from .preferences import PACKAGE
@@ -38,6 +38,7 @@ _JOB_ICONS: "dict[JobState, IconItems]" = {
     JobState.CANCELLED: "X",
 }
 _NUM_RECENT = 6
+VIEWS_SCALE = 6.0
 _PX_PER_LETTER = 7.0
 _GIB = 2**30
 
@@ -88,9 +89,8 @@ class ONE2345_PT_results(_Tab, bpy.types.Panel):
         column = layout.column(align=True)
         for job in ended[:_NUM_RECENT]:
             row = column.row(align=True)
-            row.label(text=job.title, icon=_JOB_ICONS[job.state])
+            row.label(text=_described(job), icon=_JOB_ICONS[job.state])
             if job.state is JobState.DONE:
-                row.label(text=f"{sum(job.finished.values()):.0f} s")
                 button = row.operator(operators.ONE2345_OT_import_result.bl_idname, text="", icon="IMPORT")
                 button.job = job.id
         layout.operator(operators.ONE2345_OT_clear_results.bl_idname)
@@ -165,17 +165,29 @@ def _draw_button(context: bpy.types.Context, layout: bpy.types.UILayout) -> None
 def _draw_open_job(layout: bpy.types.UILayout, job: Job) -> None:
     box = layout.box()
     row = box.row(align=True)
-    row.label(text=job.title, icon=_JOB_ICONS[job.state])
-    cancel = row.operator(operators.ONE2345_OT_cancel.bl_idname, text="", icon="X")
-    cancel.job = job.id
+    row.label(text=_described(job), icon=_JOB_ICONS[job.state])
     if job.state is JobState.QUEUED:
         is_starting = jobs.SESSION.client.state is State.STARTING
-        box.label(text="Starting the backend..." if is_starting else "Waiting")
-        return
-    box.progress(factor=job.fraction, text=f"{job.fraction:.0%}", type="BAR")
-    column = box.column(align=True)
-    for stage in Stage:
-        _draw_stage(column, job, stage)
+        row.label(text="starting..." if is_starting else "waiting")
+        cancel = row.operator(operators.ONE2345_OT_cancel.bl_idname, text="", icon="X")
+    else:
+        box.progress(factor=job.fraction, text=f"{job.fraction:.0%}", type="BAR")
+        column = box.column(align=True)
+        for stage in Stage:
+            _draw_stage(column, job, stage)
+        if Stage.VIEWS in job.finished:
+            views = job.folder / STAGE_FILES[Stage.VIEWS][0]
+            box.template_icon(icon_value=previews.icon_of(views), scale=VIEWS_SCALE)
+        cancel = box.operator(operators.ONE2345_OT_cancel.bl_idname, text=_cancel_text(job), icon="X")
+    cancel.job = job.id
+
+
+def _cancel_text(job: Job) -> str:
+    return "Cancelling..." if jobs.SESSION.client.is_cancelling(job.id) else "Cancel"
+
+
+def _described(job: Job) -> str:
+    return f"{job.title}, seed {job.request.seed}"
 
 
 def _draw_stage(column: bpy.types.UILayout, job: Job, stage: Stage) -> None:

@@ -54,7 +54,7 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
         collection: bpy.props.PointerProperty(
             type=bpy.types.Collection,
             name="Collection",
-            description="Where the object goes; empty takes the scene's own collection",
+            description="Where the object goes; empty takes the active collection",
         )
         faces: bpy.props.IntProperty(
             name="Faces",

@@ -33,18 +33,16 @@ def tick() -> float | None:
     """Poll once, import what is done; returns seconds until the next tick, or None for no more."""
     state_before = jobs.SESSION.client.state
     changed = jobs.poll()
-    if bpy.app.is_job_running("RENDER"):
-        # The scene must not change under a render.
-        return BUSY_S
-    for job in jobs.recent():
-        if job.state is JobState.DONE and job.wants_import:
+    waiting = [job for job in jobs.recent() if job.state is JobState.DONE and job.wants_import]
+    is_rendering = bpy.app.is_job_running("RENDER")  # the scene must not change under a render
+    if not is_rendering:
+        for job in waiting:
             _import(job)
-            changed.append(job)
-    if changed or jobs.SESSION.client.state is not state_before:
+    if changed or waiting or jobs.SESSION.client.state is not state_before:
         redraw()
-    if not jobs.SESSION.client.is_alive:
-        return None
-    return BUSY_S if jobs.open_jobs() else IDLE_S
+    if jobs.open_jobs() or (waiting and is_rendering):
+        return BUSY_S
+    return IDLE_S if jobs.SESSION.client.is_alive else None
 
 
 def redraw() -> None:
