@@ -3,7 +3,6 @@
 Everything depends on the seed alone. Legend: `p` parts, `v` vertices, `f` faces, `b` scenes.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,41 +13,12 @@ from torch import Tensor
 
 from backend.errors import ConfigError
 from backend.train.bank import MeshBank, Textures, join_textures, mesh_bank, pack_textures, ranges
-from backend.train.colours import colour_changes
+from backend.train.changes import Changes, SourceConfig, random_changes, unchanged
 from backend.train.pack import RADIUS, group_weight, read_pack, stable_share
 from backend.train.patterns import pattern_bank
 from backend.train.procedural import random_compositions
 from backend.train.scenes import Scenes
 from backend.train.soup import Soup
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceConfig:
-    """How training objects are drawn and changed; probabilities unless said otherwise.
-
-    Attributes:
-        procedural: Of a procedural object.
-        combined: Of a scene of two or three meshes.
-        turned: Of any rotation about the vertical; else it is within about 25 degrees.
-        tilted: Of a tilt of up to 20 degrees.
-        stretched: Of a change of proportions.
-        recoloured: Of a change of hue, saturation, contrast and brightness.
-        flipped: Of a flip of texture coordinates.
-        patterns: Number of patterns for procedural objects.
-    """
-
-    procedural: float = 0.3
-    combined: float = 0.08
-    turned: float = 0.6
-    tilted: float = 0.1
-    stretched: float = 0.5
-    recoloured: float = 0.7
-    flipped: float = 0.05
-    patterns: int = 330
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.procedural <= 1 or self.patterns < 1:
-            raise ConfigError(f"need a share of procedural objects in [0, 1] and patterns, got {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +119,7 @@ class ObjectSource:
 def mesh_soup(bank: MeshBank, mesh: Int[Tensor, " b"], *, normalise: bool = True) -> Soup:
     """Meshes of a bank as they are, each in its own scene."""
     count = len(mesh)
-    parts = _mesh_parts(bank, mesh, torch.arange(count), _unchanged(count))
+    parts = _mesh_parts(bank, mesh, torch.arange(count), unchanged(count))
     return _soup(parts, count, normalise=normalise)
 
 
@@ -158,78 +128,6 @@ def scenes_of(
 ) -> Scenes:
     """Scenes of `mesh_soup`."""
     return Scenes(mesh_soup(bank, mesh, normalise=normalise), textures, count=len(mesh))
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What is done to each mesh of a scene.
-
-    Attributes:
-        world_from_mesh: Affine placement.
-        uv_flip: Factors -1 or 1 of the texture coordinates.
-        colours: Affine change of sRGB.
-    """
-
-    world_from_mesh: Float[Tensor, "p 3 4"]
-    uv_flip: Float[Tensor, "p 2"]
-    colours: Float[Tensor, "p 3 4"]
-
-
-def _unchanged(count: int) -> Changes:
-    identity = torch.eye(3, 4).expand(count, -1, -1)
-    return Changes(identity, torch.ones(count, 2), identity)
-
-
-def random_changes(
-    scene: Int[Tensor, " p"], number: Int[Tensor, " b"], config: SourceConfig, generator: torch.Generator
-) -> Changes:
-    """Random placements and colours; the parts of a scene stand around each other."""
-    count = len(scene)
-
-    def happens(probability: float) -> Tensor:
-        return torch.rand(count, generator=generator) < probability
-
-    turn = torch.where(
-        happens(config.turned),
-        2 * math.pi * torch.rand(count, generator=generator),
-        math.radians(25) / 2 * torch.randn(count, generator=generator),
-    )
-    tilt = happens(config.tilted) * math.radians(20) * (2 * torch.rand(count, generator=generator) - 1)
-    scale = torch.exp(0.18 * torch.randn(count, 3, generator=generator).clamp(-2.5, 2.5))
-    scale = torch.where(happens(config.stretched)[:, None], scale, torch.ones(3))
-    mirror = torch.where(happens(0.5), -1.0, 1.0)
-    scale = scale * torch.stack([mirror, torch.ones(count), torch.ones(count)], dim=1)
-    linear = rotations_about(2, turn) @ rotations_about(0, tilt) @ torch.diag_embed(scale)
-    is_alone = number[scene] == 1
-    size = torch.where(is_alone, 1.0, 0.5 + 0.5 * torch.rand(count, generator=generator))
-    spread = torch.tensor([0.9, 0.9, 0.6]) * (torch.rand(count, 3, generator=generator) - 0.5)
-    offset = torch.where(is_alone[:, None], torch.zeros(3), spread)
-    changed = happens(config.recoloured)
-    strong = happens(0.35)
-
-    def shift(spread: float, neutral: float) -> Tensor:
-        return torch.where(changed, neutral + spread * torch.randn(count, generator=generator), neutral)
-
-    hue = torch.where(strong, 2 * math.pi * torch.rand(count, generator=generator), shift(0.2, 0.0))
-    colours = colour_changes(
-        hue=torch.where(changed, hue, 0.0),
-        saturation=shift(0.25, 1.0).clamp(0, 1.6),
-        contrast=shift(0.15, 1.0).clamp(0.6, 1.4),
-        brightness=shift(0.08, 0.0),
-    )
-    flip = torch.where(torch.rand(count, 2, generator=generator) < config.flipped, -1.0, 1.0)
-    world = torch.cat([linear * size[:, None, None], offset[..., None]], dim=2)
-    return Changes(world, flip, colours)
-
-
-def rotations_about(axis: int, angle: Float[Tensor, " p"]) -> Float[Tensor, "p 3 3"]:
-    """Right-handed rotations about a coordinate axis."""
-    first, second = (axis + 1) % 3, (axis + 2) % 3
-    turned = torch.eye(3, device=angle.device).repeat(len(angle), 1, 1)
-    turned[:, first, first] = turned[:, second, second] = angle.cos()
-    turned[:, first, second] = -angle.sin()
-    turned[:, second, first] = angle.sin()
-    return turned
 
 
 def _mesh_parts(

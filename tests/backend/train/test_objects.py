@@ -10,8 +10,9 @@ from torch.testing import assert_close
 
 from backend.errors import ConfigError
 from backend.train.__main__ import main
+from backend.train.changes import SourceConfig
 from backend.train.colours import colour_changes, linear_from_srgb, srgb_from_linear
-from backend.train.objects import ObjectSource, SourceConfig, normalised
+from backend.train.objects import ObjectSource, normalised
 from backend.train.pack import RADIUS, read_pack
 from backend.train.patterns import pattern_bank, pattern_colours
 from backend.train.primitives import random_primitives
