@@ -18,6 +18,7 @@ from backend.geometry.cameras import (
     ViewRig,
     sheet_from_views,
 )
+from backend.models.picture_volume import PictureVolume, VolumeConfig
 from backend.models.reference_attention import ReferenceBank, install_reference_attention
 
 RAY_CHANNELS = 6
@@ -38,21 +39,24 @@ class MultiviewConfig:
         position_channels: Learned input channels that tell where on the canvas a latent lies.
         sees_rays: Give the network each latent's camera ray as an input.
         sees_picture: Give the network the clean picture's latents, beside every tile, as an input.
+        sees_volume: Give the network the canvas that a `PictureVolume` draws as an input.
     """
 
     rig: ViewRig = STARTER_RIG
     latent_px: int = 32
     latent_channels: int = 4
-    channels: tuple[int, ...] = (128, 192, 224)
+    channels: tuple[int, ...] = (128, 192, 192)
     layers: tuple[int, ...] = (2, 1, 1)
     attention: tuple[bool, ...] = (False, True, True)
-    heads: tuple[int, ...] = (2, 3, 7)
+    heads: tuple[int, ...] = (2, 3, 3)
     num_tokens: int = 8
     token_channels: int = 192
     norm_groups: int = 32
     position_channels: int = 8
     sees_rays: bool = True
     sees_picture: bool = True
+    sees_volume: bool = True
+    volume: VolumeConfig = field(default_factory=VolumeConfig)
     schedule: ViewSchedule = field(default_factory=ViewSchedule)
 
     def __post_init__(self) -> None:
@@ -68,11 +72,15 @@ class MultiviewConfig:
         return self.latent_channels, SHEET_ROWS * self.latent_px, SHEET_COLUMNS * self.latent_px
 
     @property
+    def volume_channels(self) -> int:
+        """Channels of the hint: the drawn latents, their opacity and features."""
+        return (self.latent_channels + 1 + self.volume.features) * self.sees_volume
+
+    @property
     def condition_channels(self) -> int:
         """Input channels beside the noisy latents."""
-        return (
-            self.position_channels + RAY_CHANNELS * self.sees_rays + self.latent_channels * self.sees_picture
-        )
+        seen = RAY_CHANNELS * self.sees_rays + self.latent_channels * self.sees_picture
+        return self.volume_channels + seen + self.position_channels
 
 
 ZERO123PLUS_MULTIVIEW = MultiviewConfig(
@@ -87,6 +95,7 @@ ZERO123PLUS_MULTIVIEW = MultiviewConfig(
     position_channels=0,
     sees_rays=False,
     sees_picture=False,
+    sees_volume=False,
 )
 """Stable Diffusion 2's UNet, as Zero123++ uses it."""
 
@@ -122,6 +131,16 @@ class MultiviewNet(nn.Module):
         self.canvas_position = nn.Parameter(0.02 * torch.randn(config.position_channels, height, width))
         self.picture_position = nn.Parameter(0.02 * torch.randn(config.position_channels, size, size))
         self.register_buffer("rays", _canvas_rays(config), persistent=False)
+        self.volume = _build_volume(config) if config.sees_volume else None
+
+    def hint(self, condition: ViewCondition) -> Float[Tensor, "b o hh ww"]:
+        """What the condition alone says of the canvas; its first channels are a guess of the clean latents.
+
+        It has no channels when the network sees no volume. The same at every timestep.
+        """
+        if self.volume is None:
+            return self.rays.new_zeros(len(condition.picture), 0, *self.config.canvas[1:])
+        return self.volume(condition.picture, condition.embedding)
 
     def forward(
         self,
@@ -129,6 +148,7 @@ class MultiviewNet(nn.Module):
         noisy_reference: Float[Tensor, "b c h w"],
         timesteps: Int[Tensor, " b"],
         condition: ViewCondition,
+        hint: Float[Tensor, "b o hh ww"] | None = None,
     ) -> Float[Tensor, "b c hh ww"]:
         """Predict the velocity of the canvas.
 
@@ -137,12 +157,14 @@ class MultiviewNet(nn.Module):
             noisy_reference: The reference picture's code (`LatentScaling.code`) at the same timesteps.
             timesteps: Training timesteps.
             condition: The clean picture.
+            hint: What `hint` says of the condition, where it is at hand.
         """
+        hint = self.hint(condition) if hint is None else hint
         prompt = self.prompt + self.ramp[:, None] * condition.embedding[:, None]
         bank = ReferenceBank(mode="record")
         self._run(self._reference_input(noisy_reference, condition.picture), timesteps, prompt, bank)
         bank.mode = "attend"
-        return self._run(self._canvas_input(noisy, condition.picture), timesteps, prompt, bank)
+        return self._run(self._canvas_input(noisy, condition.picture, hint), timesteps, prompt, bank)
 
     def _run(self, image: Tensor, timesteps: Tensor, prompt: Tensor, bank: ReferenceBank) -> Tensor:
         attention_arguments = {"bank": bank}
@@ -151,9 +173,12 @@ class MultiviewNet(nn.Module):
         )[0]
 
     def _canvas_input(
-        self, noisy: Float[Tensor, "b c hh ww"], picture: Float[Tensor, "b c h w"]
+        self,
+        noisy: Float[Tensor, "b c hh ww"],
+        picture: Float[Tensor, "b c h w"],
+        hint: Float[Tensor, "b o hh ww"],
     ) -> Float[Tensor, "b d hh ww"]:
-        parts = [noisy]
+        parts = [noisy, hint.to(noisy.dtype)]
         if self.config.sees_picture:
             parts.append(repeat(picture, "b c h w -> b c (r h) (k w)", r=SHEET_ROWS, k=SHEET_COLUMNS))
         if self.config.sees_rays:
@@ -164,12 +189,13 @@ class MultiviewNet(nn.Module):
     def _reference_input(
         self, noisy: Float[Tensor, "b c h w"], picture: Float[Tensor, "b c h w"]
     ) -> Float[Tensor, "b d h w"]:
-        parts = [noisy]
+        # Nothing is drawn of the picture's own view, and its camera is not known; no ray of a rig is zero.
+        nothing = torch.zeros_like(noisy[:, :1])
+        parts = [noisy, nothing.expand(-1, self.config.volume_channels, -1, -1)]
         if self.config.sees_picture:
             parts.append(picture)
         if self.config.sees_rays:
-            # The input's camera is not known; no ray of a rig is zero.
-            parts.append(torch.zeros_like(noisy[:, :1]).expand(-1, RAY_CHANNELS, -1, -1))
+            parts.append(nothing.expand(-1, RAY_CHANNELS, -1, -1))
         parts.append(self.picture_position.expand(len(noisy), -1, -1, -1))
         return torch.cat(parts, dim=1)
 
@@ -180,6 +206,16 @@ def _canvas_rays(config: MultiviewConfig) -> Float[Tensor, "6 hh ww"]:
     # A ray meets the object's sphere where its moment is at most its radius of one half.
     moments = torch.linalg.cross(origins, directions) / 0.5
     return sheet_from_views(torch.cat([directions, moments], dim=-1).movedim(-1, 1))
+
+
+def _build_volume(config: MultiviewConfig) -> PictureVolume:
+    return PictureVolume(
+        config.volume,
+        rig=config.rig,
+        size=config.latent_px,
+        latent_channels=config.latent_channels,
+        embedding=config.token_channels,
+    )
 
 
 def _build_unet(config: MultiviewConfig) -> UNet2DConditionModel:

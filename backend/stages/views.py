@@ -168,6 +168,7 @@ class _Denoiser:
                 torch.cat([nothing.embedding, condition.embedding]),
             )
         self.condition = condition
+        self.hint = self.net.hint(condition)
         self.reference = networks.vae.config.scaling.code(condition.picture)
         self.alpha_bar = self.net.config.schedule.alpha_bar().to(self.reference.device)
 
@@ -177,7 +178,7 @@ class _Denoiser:
         alpha_bar = at_timesteps(self.alpha_bar, batch)
         # The same noise for both, so that their difference is due to the condition alone.
         reference = add_noise(self.reference, reference_noise.repeat(copies, 1, 1, 1), alpha_bar)
-        predicted = self.net(scaled.repeat(copies, 1, 1, 1), reference, batch, self.condition)
+        predicted = self.net(scaled.repeat(copies, 1, 1, 1), reference, batch, self.condition, self.hint)
         if not self.is_guided:
             return predicted
         negative, positive = predicted.chunk(2)

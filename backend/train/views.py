@@ -49,11 +49,13 @@ class ViewsLoss:
         gamma: Largest signal-to-noise ratio that still gains weight (min-SNR weighting).
         floor: Weight of the clean image's error where there is only noise; see `velocity_weight`.
         dropout: Share of samples without a condition, which guidance needs.
+        hint: Weight of the squared error of the latents that the network's volume draws.
     """
 
     gamma: float = 5.0
     floor: float = 1.0
     dropout: float = 0.1
+    hint: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,15 @@ class ViewBatch:
     canvas: Float[Tensor, "b c hh ww"]
     latents: Float[Tensor, "b c h w"]
     pictures: Float[Tensor, "b 4 s s"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Errors:
+    """Mean squared error of each sample's velocity, its weight in the loss, and that of the drawn latents."""
+
+    velocity: Float[Tensor, " b"]
+    weight: Float[Tensor, " b"]
+    hint: Float[Tensor, " b"]
 
 
 @torch.no_grad()
@@ -151,10 +162,12 @@ class ViewsTask:
         batch = collate(self.samples.batch(step, self.batch_size))
         timesteps = spread_timesteps(self.batch_size, len(self._alpha_bar), generator)
         keep = torch.rand(self.batch_size, generator=generator, device=self.device) >= self.config.dropout
-        error, weight = self._errors(self.image_encoder, self.views, batch, timesteps, keep, generator)
+        errors = self._errors(self.image_encoder, self.views, batch, timesteps, keep, generator)
         # The timesteps rise along the batch, so its thirds are those of the schedule.
-        thirds = zip(("low", "middle", "high"), error.detach().tensor_split(3), strict=True)
-        return (weight * error).mean(), {f"velocity_{name}": part.mean() for name, part in thirds}
+        thirds = zip(("low", "middle", "high"), errors.velocity.detach().tensor_split(3), strict=True)
+        metrics = {f"velocity_{name}": part.mean() for name, part in thirds}
+        metrics["hint"] = errors.hint.detach().mean()
+        return (errors.weight * errors.velocity + self.config.hint * errors.hint).mean(), metrics
 
     def validate(self, networks: dict[str, nn.Module]) -> dict[str, float]:
         """Velocity errors at fixed timesteps and scores of sampled views, on unseen objects."""
@@ -168,8 +181,9 @@ class ViewsTask:
             generator = torch.Generator(self.device).manual_seed(timestep)
             timesteps = torch.full((count,), timestep, device=self.device)
             with half_precision(self.device):
-                error, _ = self._errors(nets.image_encoder, nets.views, batch, timesteps, keep, generator)
-            scores[f"velocity_{timestep}"] = float(error.mean())
+                errors = self._errors(nets.image_encoder, nets.views, batch, timesteps, keep, generator)
+            scores[f"velocity_{timestep}"] = float(errors.velocity.mean())
+            scores["hint"] = float(errors.hint.mean())
         return scores | mean_scores(self._sampled(nets, batch), shots.views)
 
     def sheet(self, networks: dict[str, nn.Module]) -> Image.Image:
@@ -206,18 +220,22 @@ class ViewsTask:
         timesteps: Int[Tensor, " b"],
         keep: Bool[Tensor, " b"],
         generator: torch.Generator,
-    ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
-        """Mean squared error of each sample's velocity and its weight in the loss."""
+    ) -> _Errors:
         condition = condition_of(batch, encoder, empty=self._empty, keep=keep)
+        hint = net.hint(condition)
         alpha_bar = at_timesteps(self._alpha_bar, timesteps)
         noise = torch.randn(batch.canvas.shape, generator=generator, device=self.device)
         reference_noise = torch.randn(batch.latents.shape, generator=generator, device=self.device)
         reference = add_noise(self.vae.config.scaling.code(condition.picture), reference_noise, alpha_bar)
         noisy = add_noise(batch.canvas, noise, alpha_bar).contiguous(memory_format=torch.channels_last)
-        predicted = net(noisy, reference, timesteps, condition).float()
-        error = (predicted - velocity(batch.canvas, noise, alpha_bar)).square().mean(dim=(1, 2, 3))
-        weight = velocity_weight(alpha_bar.flatten(), gamma=self.config.gamma, floor=self.config.floor)
-        return error, weight
+        predicted = net(noisy, reference, timesteps, condition, hint).float()
+        wanted = velocity(batch.canvas, noise, alpha_bar)
+        drawn = hint[:, : batch.canvas.shape[1]]
+        return _Errors(
+            velocity=(predicted - wanted).square().mean(dim=(1, 2, 3)),
+            weight=velocity_weight(alpha_bar.flatten(), gamma=self.config.gamma, floor=self.config.floor),
+            hint=(drawn - batch.canvas).square().mean(dim=(1, 2, 3)) if drawn.shape[1] else keep * 0.0,
+        )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -228,6 +246,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vae", type=Path, required=True, help="folder of the autoencoder's weights")
     parser.add_argument("--gamma", type=float, default=loss.gamma, help="limit of min-SNR weighting")
     parser.add_argument("--floor", type=float, default=loss.floor, help="weight where there is only noise")
+    parser.add_argument("--hint", type=float, default=loss.hint, help="weight of the volume's own guess")
+    parser.add_argument("--without-volume", action="store_true", help="train the paper's conditions alone")
     parser.add_argument("--dropout", type=float, default=loss.dropout, help="share without a condition")
 
 
@@ -236,7 +256,7 @@ def run(args: argparse.Namespace) -> int:
     torch.manual_seed(args.seed)
     vae = load_network(ViewAutoencoder, AutoencoderConfig, args.vae, "vae", device=args.device)
     channels_last(vae)
-    config = MultiviewConfig(latent_px=args.size // vae.config.downscale)
+    config = MultiviewConfig(latent_px=args.size // vae.config.downscale, sees_volume=not args.without_volume)
     encoder = ImageEncoder(ImageEncoderConfig()).to(args.device)
     shoot = Studio(ObjectSource(args.pack, split="train", device=args.device), args.size, faults=True)
     validation = Studio(ObjectSource(args.pack, split="val", device=args.device), args.size, faults=False)
@@ -252,6 +272,6 @@ def run(args: argparse.Namespace) -> int:
         validation,
         batch_size=args.batch,
         seed=args.seed,
-        config=ViewsLoss(gamma=args.gamma, floor=args.floor, dropout=args.dropout),
+        config=ViewsLoss(gamma=args.gamma, floor=args.floor, dropout=args.dropout, hint=args.hint),
     )
     return train_from_arguments(task, args)

@@ -15,6 +15,7 @@ from backend.models.multiview import (
     MultiviewNet,
     ViewCondition,
 )
+from backend.models.picture_volume import VolumeConfig
 from backend.models.reference_attention import ReferenceBank
 from backend.models.weights import load_network, save_weights
 
@@ -28,8 +29,9 @@ TINY = MultiviewConfig(
     token_channels=16,
     norm_groups=4,
     position_channels=2,
+    volume=VolumeConfig(picture_channels=8, channels=(8, 8), features=2, depths=8, norm_groups=4),
 )
-PLAIN = replace(TINY, position_channels=0, sees_rays=False, sees_picture=False)
+PLAIN = replace(TINY, position_channels=0, sees_rays=False, sees_picture=False, sees_volume=False)
 
 
 def _net(config: MultiviewConfig = TINY) -> MultiviewNet:

@@ -9,6 +9,7 @@ from backend.geometry.cameras import ViewRig
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from backend.models.multiview import MultiviewConfig, MultiviewNet, ViewCondition
+from backend.models.picture_volume import VolumeConfig
 from backend.stages.views import ViewNetworks, ViewSampling, generate_views, resized, sample_latents
 
 QUICK = ViewSampling(steps=3)
@@ -32,6 +33,7 @@ def tiny_networks() -> ViewNetworks:
         token_channels=16,
         norm_groups=4,
         position_channels=2,
+        volume=VolumeConfig(picture_channels=8, channels=(8, 8), features=2, depths=8, norm_groups=4),
     )
     nets = ViewAutoencoder(vae), ImageEncoder(encoder), MultiviewNet(views)
     for net in nets:
@@ -95,7 +97,13 @@ def test_guided_batch_is_negative_then_positive(networks: ViewNetworks, monkeypa
     condition = ViewCondition(torch.randn(1, 4, 8, 8), torch.randn(1, 16))
     seen: list[tuple[torch.Tensor, ViewCondition]] = []
 
-    def spy(noisy: torch.Tensor, reference: torch.Tensor, timesteps: torch.Tensor, given: ViewCondition):
+    def spy(
+        noisy: torch.Tensor,
+        reference: torch.Tensor,
+        timesteps: torch.Tensor,
+        given: ViewCondition,
+        hint: torch.Tensor,
+    ) -> torch.Tensor:
         seen.append((reference, given))
         return torch.zeros_like(noisy)
 

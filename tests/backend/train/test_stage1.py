@@ -12,6 +12,7 @@ from backend.geometry.cameras import ViewRig, sheet_from_views
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from backend.models.multiview import MultiviewConfig, MultiviewNet
+from backend.models.picture_volume import VolumeConfig
 from backend.models.weights import load_network
 from backend.stages.views import ViewSampling
 from backend.train.loop import TrainConfig, train
@@ -79,6 +80,7 @@ def views_task() -> ViewsTask:
             token_channels=16,
             norm_groups=8,
             position_channels=2,
+            volume=VolumeConfig(picture_channels=8, channels=(8, 8), features=2, depths=8, norm_groups=4),
         )
     )
     samples = Fixed(view_samples(discs(1, 0), vae, image_px=16))

@@ -1,0 +1,153 @@
+"""A coarse guess of the six views with the geometry built in: picture -> volume -> the rig's cameras.
+
+The paper's network must find out by itself how pixels of one tile belong to those of another. Here the
+picture's features are spread along the depth of a small volume in generation space, 3D convolutions say what
+is where, and the known cameras of the rig draw it by volume rendering. Legend: `d` depth samples.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from backend.errors import ConfigError
+from backend.geometry.cameras import UNIT_RADIUS, ViewRig, sheet_from_views
+from backend.models.fixed_sampling import FixedSampling
+
+OPACITY_GAIN = 64.0
+"""Opacity of a metre of matter with density one; a voxel of 1/32 m then hides most of what is behind."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VolumeConfig:
+    """Size of a `PictureVolume`.
+
+    Attributes:
+        picture_channels: Width of the picture's features.
+        channels: Widths of the volume's levels; the finest has as many cells a side as the picture latents.
+        features: Channels drawn beside latents and opacity.
+        depths: Samples along each ray.
+    """
+
+    picture_channels: int = 64
+    channels: tuple[int, ...] = (16, 48, 96)
+    features: int = 11
+    depths: int = 24
+    norm_groups: int = 8
+
+    def __post_init__(self) -> None:
+        if not self.channels or self.depths < 2:
+            raise ConfigError(f"a volume needs a level and two samples along a ray, got {self}")
+
+
+class PictureVolume(nn.Module):
+    """Draws the canvas of a rig from the latents and the embedding of one picture.
+
+    Args:
+        config: Sizes.
+        rig: The cameras to draw with.
+        size: Side of the picture's and of a tile's latents.
+        latent_channels: Channels of both.
+        embedding: Width of the image encoder's embedding.
+    """
+
+    is_inside: Tensor
+
+    def __init__(
+        self, config: VolumeConfig, *, rig: ViewRig, size: int, latent_channels: int, embedding: int
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.latent_channels = latent_channels
+        width, groups, first = config.picture_channels, config.norm_groups, config.channels[0]
+        self.picture_in = nn.Conv2d(latent_channels, width, 3, padding=1)
+        self.picture_blocks = nn.ModuleList([_Block(width, width, embedding, groups, 2) for _ in range(2)])
+        self.spread = nn.Conv2d(width, first * size, 3, padding=1)
+        self.down = nn.ModuleList()
+        self.up = nn.ModuleList()
+        for fine, coarse in zip(config.channels, config.channels[1:], strict=False):
+            self.down.append(_Block(fine, coarse, embedding, groups, 3))
+            self.up.insert(0, _Block(fine + coarse, fine, embedding, groups, 3))
+        self.middle = _Block(config.channels[-1], config.channels[-1], embedding, groups, 3)
+        self.out = nn.Conv3d(first, latent_channels + config.features + 1, 1)
+        self.background = nn.Parameter(torch.zeros(latent_channels))
+        points = _canvas_points(rig, size, config.depths)
+        self.sampling = FixedSampling(points.flatten(0, 2), size)
+        # Objects fit the sphere; without this, what is not yet learned would stand before them as fog.
+        self.register_buffer("is_inside", points.norm(dim=-1) <= 1, persistent=False)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of what `forward` draws: latents, opacity, features."""
+        return self.latent_channels + 1 + self.config.features
+
+    def forward(
+        self, picture: Float[Tensor, "b c h w"], embedding: Float[Tensor, "b e"]
+    ) -> Float[Tensor, "b o hh ww"]:
+        """A guess of the canvas's clean latents, then opacity and features."""
+        image = self.picture_in(picture)
+        for block in self.picture_blocks:
+            image = block(image, embedding)
+        # Cells (y, down, x): the picture faces -Y, so its columns are x and its rows fall along z.
+        volume = rearrange(self.spread(F.silu(image)), "b (c d) h w -> b c d h w", d=picture.shape[-1])
+        skips = []
+        for block in self.down:
+            skips.append(volume)
+            volume = block(F.avg_pool3d(volume, 2), embedding)
+        volume = self.middle(volume, embedding)
+        for block in self.up:
+            larger = F.interpolate(volume, scale_factor=2, mode="nearest")
+            volume = block(torch.cat([larger, skips.pop()], dim=1), embedding)
+        return self.draw(self.out(F.silu(volume)).float())
+
+    def draw(self, volume: Float[Tensor, "b k d h w"]) -> Float[Tensor, "b o hh ww"]:
+        """Volume rendering (Max 1995) of density, then latents and features, over a learned background."""
+        batch, depths = len(volume), self.config.depths
+        cells = rearrange(volume, "b k d h w -> (d h w) (b k)")
+        with torch.autocast(volume.device.type, enabled=False):
+            sampled = self.sampling(cells).view(*self.is_inside.shape, batch, -1)
+            density, values = sampled[..., 0], sampled[..., 1:]
+            thickness = OPACITY_GAIN * 2 * UNIT_RADIUS / depths
+            clearness = -F.softplus(density - 2) * thickness * self.is_inside[..., None]
+            before = clearness.cumsum(0) - clearness
+            weight = before.exp() * (1 - clearness.exp())
+            drawn = rearrange((weight[..., None] * values).sum(0), "h w b k -> b k h w")
+            opacity = rearrange(weight.sum(0), "h w b -> b 1 h w")
+        latents, features = drawn.split([self.latent_channels, self.config.features], dim=1)
+        latents = latents + (1 - opacity) * self.background[:, None, None]
+        return torch.cat([latents, opacity, features], dim=1)
+
+
+class _Block(nn.Module):
+    """Two convolutions with a residual path, the embedding added in between (2D or 3D)."""
+
+    def __init__(self, inner: int, outer: int, embedding: int, groups: int, dimensions: int) -> None:
+        super().__init__()
+        conv = nn.Conv2d if dimensions == 2 else nn.Conv3d
+        self.first = nn.Sequential(nn.GroupNorm(groups, inner), nn.SiLU(), conv(inner, outer, 3, padding=1))
+        self.second = nn.Sequential(nn.GroupNorm(groups, outer), nn.SiLU(), conv(outer, outer, 3, padding=1))
+        self.shift = nn.Linear(embedding, outer)
+        self.short = nn.Identity() if inner == outer else conv(inner, outer, 1)
+
+    def forward(self, x: Float[Tensor, "b c *s"], embedding: Float[Tensor, "b e"]) -> Float[Tensor, "b k *s"]:
+        shift = self.shift(embedding)
+        shift = shift.reshape(*shift.shape, *[1] * (x.dim() - 2))
+        return self.short(x) + self.second(self.first(x) + shift)
+
+
+def _canvas_points(rig: ViewRig, size: int, depths: int) -> Float[Tensor, "d hh ww 3"]:
+    """Where the rays through the latents are sampled, as `grid_sample` counts a (y, -z, x) volume."""
+    cameras = rig.cameras()
+    origins, directions = cameras.rays(size)
+    middle = cameras.position.norm(dim=1)[:, None, None, None, None]
+    step = ((torch.arange(depths) + 0.5) / depths - 0.5) * 2 * UNIT_RADIUS
+    far = middle + step[:, None, None, None]
+    points = origins[:, None] + directions[:, None] * far
+    x, y, z = points.unbind(dim=-1)
+    found = torch.stack([x, -z, y], dim=-1) / UNIT_RADIUS
+    return rearrange(
+        sheet_from_views(rearrange(found, "v d h w k -> v (d k) h w")), "(d k) h w -> d h w k", k=3
+    )
