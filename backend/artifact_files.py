@@ -62,7 +62,7 @@ def read_views(path: Path) -> Float[Tensor, "v 4 h w"]:
 
 
 def write_occupancy(occupancy: Bool[Tensor, "x y z"], path: Path) -> None:
-    """Write the coarse shell: `occupied`, uint8 of 64^3 zeros and ones, axes x, y, z."""
+    """Write the coarse shell: `occupied`, a cube of zeros and ones (uint8), axes x, y, z."""
     _write_npz(path, {"occupied": occupancy.numpy().astype(np.uint8)})
 
 
@@ -70,12 +70,13 @@ def read_occupancy(path: Path) -> Bool[Tensor, "x y z"]:
     """Read the coarse shell, edited or not; booleans and integers are both fine.
 
     Raises:
-        ArtifactError: when it is no 64^3 grid, or an empty one.
+        ArtifactError: when it is no cube of cells, or an empty one.
     """
     occupied = _read_npz(path, ("occupied",))["occupied"]
-    if occupied.shape != (COARSE,) * 3 or occupied.dtype.kind not in "biu":
+    is_cube = occupied.ndim == 3 and len(set(occupied.shape)) == 1
+    if not is_cube or occupied.dtype.kind not in "biu":
         raise ArtifactError(
-            f"{path.name}: `occupied` must be {COARSE}³ booleans or integers,"
+            f"{path.name}: `occupied` must be a cube of booleans or integers ({COARSE}³ for most weights),"
             f" it is {occupied.shape} {occupied.dtype}; correct it"
         )
     if not occupied.any():

@@ -96,7 +96,7 @@ def _shifted(grid: Float[Tensor, "x y z"], axis: int, side: int, fill: float) ->
 
 def _face_means(
     known: Bool[Tensor, "x y z"], values: Float[Tensor, "x y z"], axis: int, side: int
-) -> Float[Tensor, "x y z"]:
+) -> Float[Tensor, "i j k"]:
     """Mean of each coarse cell's known voxels that face a neighbour which sees it on `side` of `axis`."""
     children = "(x a) (y b) (z c) -> (a b c) x y z"
     faces = torch.zeros(2, 2, 2)

@@ -75,7 +75,7 @@ def test_occupancy_edited_with_numpy_is_read(tmp_path):
 @pytest.mark.parametrize(
     "occupied",
     [
-        np.ones((32, 32, 32), dtype=bool),
+        np.ones((64, 64, 32), dtype=bool),
         np.zeros((COARSE,) * 3, dtype=bool),
         np.ones((COARSE,) * 3, dtype=np.float32),
     ],
