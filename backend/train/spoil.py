@@ -1,6 +1,7 @@
 """Faults of the pictures that people have: soft, noisy, off in colour, compressed, badly cut out.
 
-Targets stay clean, so the networks learn to look through the faults.
+Targets stay clean, so the networks learn to look through the faults. Colours are off by little: by how much
+cannot be seen in a picture, and an artist wants the colours that the picture has.
 """
 
 import math
@@ -24,11 +25,11 @@ def spoil(pictures: Float[Tensor, "b 4 h w"], generator: torch.Generator) -> Flo
     backdrop = _uniform(pictures, generator).expand(-1, 3, -1, -1)
     seen = rgb * alpha + backdrop * (1 - alpha)
     seen = torch.lerp(seen, _soft(seen), _amount(pictures, generator))
-    gain = 1 + 0.12 * _amount(pictures, generator) * _normal(pictures, generator, channels=3)
-    gamma = torch.exp2(0.5 * _amount(pictures, generator) * _normal(pictures, generator))
+    gain = 1 + 0.04 * _amount(pictures, generator) * _normal(pictures, generator, channels=3)
+    gamma = torch.exp2(0.2 * _amount(pictures, generator) * _normal(pictures, generator))
     seen = (seen * gain).clamp(1e-4, 1) ** gamma
     noise = torch.randn(seen.shape, generator=generator, device=seen.device)
-    seen = (seen + 0.04 * _amount(pictures, generator) * noise).clamp(0, 1)
+    seen = (seen + 0.03 * _amount(pictures, generator) * noise).clamp(0, 1)
     seen = compressed(seen, 0.15 * _amount(pictures, generator))
     return torch.cat([seen, _recut(alpha, generator)], dim=1)
 
