@@ -120,7 +120,7 @@ def test_autoencoder_learns_its_tiles_and_measures_its_code(tmp_path: Path):
 
 def test_six_view_diffusion_overfits_one_object(tmp_path: Path):
     task = views_task()
-    _train(task, tmp_path, 200)
+    _train(task, tmp_path, 150)
     first, last = _first_and_last(tmp_path, "velocity_high")
     assert last < 0.25 * first
 
