@@ -127,9 +127,10 @@ class Client:
         return job in self._cancelled
 
     def request_stop(self) -> None:
-        """Ask the process to end; `poll` sees to it."""
+        """Ask the process to end; `poll` sees to it. Its jobs count as cancelled."""
         if self.state is State.STOPPING or self._channel is None:
             return
+        self._cancelled.update(self._jobs)
         self._move(State.STOPPING)
         self._channel.send(protocol.Shutdown())
         self._terminate_at = time.monotonic() + self._patience.stop_s

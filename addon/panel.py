@@ -156,7 +156,7 @@ def _draw_button(context: bpy.types.Context, layout: bpy.types.UILayout) -> None
     button.enabled = not reason
     button.scale_y = 1.6
     button.operator(operators.ONE2345_OT_generate.bl_idname, icon="MESH_MONKEY")
-    if reason:
+    if reason and not jobs.open_jobs():
         _draw_text(context, layout, reason, icon="INFO")
         if "preferences" in reason:
             _draw_preferences_button(layout)
@@ -228,7 +228,7 @@ def _draw_text(
     column = layout.column(align=True)
     column.scale_y = 0.8
     width = context.region.width if context.region else 280
-    scale = context.preferences.system.ui_scale
+    scale = context.preferences.system.ui_scale or 1.0  # no scale without a window
     lines = wrapped(text, max(12, int((width / scale - 60) / _PX_PER_LETTER)))
     for number, line in enumerate(lines):
         column.label(text=line, icon=icon if number == 0 else "BLANK1")

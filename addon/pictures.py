@@ -48,25 +48,27 @@ def _save(image: bpy.types.Image, folder: Path) -> Path:
 
 def _save_pixels(image: bpy.types.Image, path: Path) -> Path:
     """What only Blender holds: strokes not saved, a generated picture, a render."""
-    if image.source != "VIEWER" and not image.has_data:
-        image.update()  # makes Blender load or generate the picture
-        if not image.has_data:
-            raise SourceError(f"The file of {image.name} is missing: {image.filepath}")
     try:
         if image.source == "VIEWER":
             image.save_render(str(path))
         else:
-            _copy_as_png(image, path)
+            _save_copy(image, path)
     except RuntimeError as error:
-        raise SourceError(f"{image.name} holds no picture yet ({str(error).strip()}).") from error
+        where = f" at {image.filepath}" if image.filepath else ""
+        raise SourceError(f"{image.name} holds no picture{where}; choose another.") from error
     return path
 
 
-def _copy_as_png(image: bpy.types.Image, path: Path) -> None:
-    """Save without touching the datablock's own path, format or unsaved state."""
-    copy = image.copy()
+def _save_copy(image: bpy.types.Image, path: Path) -> None:
+    """Save as PNG; the datablock keeps its path, format and unsaved state.
+
+    A copy of the datablock would do no good: it reads the file anew and knows no unsaved strokes.
+    """
+    if not image.has_data:
+        image.update()  # makes Blender load or generate the picture, or raise
+    kept = image.file_format
     try:
-        copy.file_format = "PNG"
-        copy.save(filepath=str(path), save_copy=True)
+        image.file_format = "PNG"
+        image.save(filepath=str(path), save_copy=True)
     finally:
-        bpy.data.images.remove(copy)
+        image.file_format = kept

@@ -1,0 +1,163 @@
+"""What the panels show in each state, drawn into a layout that records and checks every call."""
+
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+from tests.addon.extension import client, jobs, panel, protocol
+
+pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("enabled")]
+
+FUNCTIONS = bpy.types.UILayout.bl_rna.functions
+PROPERTIES = bpy.types.UILayout.bl_rna.properties
+BUILT_IN = {"text", "icon", "icon_value", "translate", "text_ctxt"}
+
+
+class Recorder:
+    """Stands in for a UILayout; a call that Blender would refuse fails here too."""
+
+    calls: list[tuple[str, object]]
+
+    def __init__(self, calls=None):
+        self.__dict__["calls"] = [] if calls is None else calls
+
+    def __setattr__(self, name, value):
+        assert name in PROPERTIES, name
+        self.calls.append((name, value))
+
+    def __getattr__(self, name):
+        parameters = [
+            parameter.identifier for parameter in FUNCTIONS[name].parameters if not parameter.is_output
+        ]
+
+        def call(*arguments, **keywords):
+            assert set(keywords) <= set(parameters), (name, keywords)
+            if name == "prop":
+                assert arguments[1] in arguments[0].bl_rna.properties, arguments
+            if name == "operator":
+                group, _, action = arguments[0].partition(".")
+                assert hasattr(getattr(bpy.ops, group), action), arguments
+                self.calls.append((name, arguments[0]))
+                return SimpleNamespace()
+            self.calls.append((name, keywords.get("text") or arguments))
+            return Recorder(self.calls)
+
+        return call
+
+
+def drawn(cls):
+    """The texts and calls of a panel."""
+    if hasattr(cls, "poll") and not cls.poll(bpy.context):
+        return []
+    recorder = Recorder()
+    cls.draw(SimpleNamespace(layout=recorder), bpy.context)
+    return recorder.calls
+
+
+def texts(cls):
+    return " ".join(str(value) for _, value in drawn(cls))
+
+
+@pytest.fixture
+def running(make_launch, picture):
+    """Submits a job and polls until something holds of it."""
+
+    def start(behaviour, is_there=lambda job: True):
+        job_id = jobs.submit(
+            lambda folder: picture, jobs.Settings(seed=5), title="toy", launch=make_launch(behaviour)
+        )
+        job = jobs.status(job_id)
+        while not is_there(job):
+            jobs.poll()
+        return job
+
+    return start
+
+
+def choose_picture(enabled, make_python):
+    enabled.python = str(make_python("works"))
+    bpy.context.scene.one2345.image = bpy.data.images.new("made", 2, 2)
+
+
+def test_without_a_picture_the_button_is_off_and_says_why():
+    calls = drawn(panel.ONE2345_PT_generate)
+    assert ("enabled", False) in calls
+    assert ("label", "Choose a picture first") in calls
+
+
+def test_without_a_python_it_leads_to_the_preferences(enabled, make_python):
+    choose_picture(enabled, make_python)
+    enabled.python = "/nowhere/python"
+    shown = texts(panel.ONE2345_PT_generate)
+    assert "no Python at" in shown
+    assert "preferences.addon_show" in shown
+
+
+def test_with_everything_there_the_button_is_on(enabled, make_python):
+    choose_picture(enabled, make_python)
+    calls = drawn(panel.ONE2345_PT_generate)
+    assert ("enabled", True) in calls
+    assert ("scale_y", 1.6) in calls
+    assert ("operator", "one2345.generate") in calls
+
+
+def test_a_job_that_waits_for_the_backend_says_so(running):
+    running("waits")
+    assert "starting..." in texts(panel.ONE2345_PT_generate)
+
+
+def test_a_running_job_shows_its_stage_the_total_and_cancel(running):
+    running("waits", lambda job: job.stage is not None)
+    shown = texts(panel.ONE2345_PT_generate)
+    assert "Six views  1/4" in shown
+    assert "9%" in shown  # a quarter of the stage's 36 %
+    assert "Cut out" in shown
+    assert "one2345.cancel" in shown
+
+
+def test_the_six_views_are_shown_once_they_are_there(running):
+    job = running("waits", lambda job: job.stage is not None)
+    assert "template_icon" not in [name for name, _ in drawn(panel.ONE2345_PT_generate)]
+    job.finished[protocol.Stage.VIEWS] = 1.0
+    assert "template_icon" in [name for name, _ in drawn(panel.ONE2345_PT_generate)]
+
+
+def test_a_finished_job_is_listed_with_an_import_button(running):
+    running("works", lambda job: not job.is_open)
+    calls = drawn(panel.ONE2345_PT_results)
+    assert ("label", "toy, seed 5") in calls
+    assert ("operator", "one2345.import_result") in calls
+    assert ("operator", "one2345.cancel") not in drawn(panel.ONE2345_PT_generate)
+
+
+def test_an_error_is_shown_in_full_and_can_be_dismissed(running):
+    running("fails", lambda job: not job.is_open)
+    shown = texts(panel.ONE2345_PT_generate)
+    assert "The picture shows no object. Try another." in shown.replace(" ('label'", "")
+    assert "one2345.open_log" in shown
+    bpy.ops.one2345.clear_results()
+    assert "no object" not in texts(panel.ONE2345_PT_generate)
+
+
+def test_the_results_panel_hides_when_empty():
+    assert drawn(panel.ONE2345_PT_results) == []
+
+
+def test_the_import_panel_offers_place_and_size():
+    shown = texts(panel.ONE2345_PT_import)
+    for name in ("size", "collection", "faces", "texture_px"):
+        assert name in shown
+
+
+def test_the_backend_panel_tells_state_and_device(running, session):
+    assert "Not running" in texts(panel.ONE2345_PT_backend)
+    running("works", lambda job: not job.is_open)
+    assert "Ready: Fake device, 3.0 GiB free" in texts(panel.ONE2345_PT_backend)
+    assert set(panel._STATE_TEXTS) == set(client.State)
+
+
+def test_long_words_and_sentences_are_cut_to_the_width():
+    assert panel.wrapped("one two three", 7) == ["one two", "three"]
+    assert panel.wrapped("a /very/long/path b", 6) == ["a", "/very/", "long/p", "ath b"]
+    assert panel.wrapped("", 10) == []
