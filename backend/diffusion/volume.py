@@ -57,15 +57,13 @@ def make_volume_scheduler(schedule: VolumeSchedule, sampler: VolumeSampler) -> V
             clip_sample_range=1.0,
             timestep_spacing="trailing",
         )
-    if sampler == "dpm_solver":
-        return DPMSolverMultistepScheduler(
-            num_train_timesteps=schedule.train_steps,
-            trained_betas=betas,
-            prediction_type="sample",
-            timestep_spacing="trailing",
-            final_sigmas_type="zero",
-        )
-    raise ConfigError(f"The sampler {sampler!r} is unknown; use ddim or dpm_solver")
+    return DPMSolverMultistepScheduler(
+        num_train_timesteps=schedule.train_steps,
+        trained_betas=betas,
+        prediction_type="sample",
+        timestep_spacing="trailing",
+        final_sigmas_type="zero",
+    )
 
 
 def add_volume_noise(

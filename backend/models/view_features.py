@@ -159,11 +159,11 @@ def mean_over_views(values: Float[Tensor, "n v c"], present: Bool[Tensor, "n v"]
 
 
 class PointLifter(nn.Module):
-    """The network that all views share, and the pooling over them."""
+    """The network that all views share, and the pooling over them; without maps, pixels only."""
 
     def __init__(self, map_channels: int, pixel_channels: int, width: int, out_channels: int) -> None:
         super().__init__()
-        self.from_map = nn.Linear(map_channels, width)
+        self.from_map = nn.Linear(map_channels, width) if map_channels else None
         self.from_geometry = nn.Linear(GEOMETRY_CHANNELS, width)
         self.from_pixels = nn.Linear(pixel_channels, width)
         self.hidden = nn.Linear(width, width)
@@ -177,9 +177,10 @@ class PointLifter(nn.Module):
         pixels: Float[Tensor, "n v p"],
     ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n v w"]]:
         """Pooled features of points, and what each view by itself contributed."""
-        # The linear map commutes with the sampling and is cheaper before it.
-        sampled = sample_maps(self.from_map(maps), projections)
-        seen = sampled + self.from_geometry(projections.geometry) + self.from_pixels(pixels)
+        seen = self.from_geometry(projections.geometry) + self.from_pixels(pixels)
+        if self.from_map is not None:
+            # The linear map commutes with the sampling and is cheaper before it.
+            seen = seen + sample_maps(self.from_map(maps), projections)
         seen = F.silu(self.hidden(F.silu(seen)))
         is_there = present[projections.sample]
         mean = mean_over_views(seen, is_there)

@@ -20,7 +20,7 @@ from backend.train.shape import ShapeTask, within
 from backend.train.support import SupportFaults, known_values, rough_support, spread_values
 from backend.train.volumes import VolumeSample, collate, look_at_shell, shell_scores
 
-CELLS = 16
+CELLS = 12
 TRUNCATION = 3 / (2 * CELLS)
 VIEWS = ViewFeaturesConfig(
     image_px=32, patch_px=8, hidden=16, layers=1, heads=2, stem=8, map_channels=8, detail_channels=4
@@ -70,14 +70,14 @@ def occupancy_task() -> OccupancyTask:
     torch.manual_seed(0)
     unet = UNetShape(channels=(16, 16), blocks=(1, 1), condition=(8, 8), embedding=16)
     net = OccupancyNet(OccupancyConfig(views=VIEWS, unet=unet, resolution=CELLS, lift=16))
-    return OccupancyTask(net, Always(SAMPLES), SAMPLES, 4, faults=NO_FAULTS)
+    return OccupancyTask(net, Always(SAMPLES), SAMPLES, 2, faults=NO_FAULTS)
 
 
 def shape_task() -> ShapeTask:
     torch.manual_seed(0)
     unet = UNetShape(channels=(16, 16), blocks=(1, 1), condition=(8, 8), embedding=16)
     net = ShapeNet(ShapeConfig(views=VIEWS, unet=unet, resolution=2 * CELLS, lift=16, detail=16))
-    return ShapeTask(net, Always(SAMPLES), SAMPLES, 4, faults=NO_FAULTS, support=SupportFaults(clean=1.0))
+    return ShapeTask(net, Always(SAMPLES), SAMPLES, 2, faults=NO_FAULTS, support=SupportFaults(clean=1.0))
 
 
 def learn(task: OccupancyTask | ShapeTask, steps: int) -> None:
@@ -93,7 +93,7 @@ def learn(task: OccupancyTask | ShapeTask, steps: int) -> None:
 
 def test_occupancy_network_learns_the_shells_of_two_balls_from_their_views():
     task = occupancy_task()
-    learn(task, 120)
+    learn(task, 140)
     scores = task.validate(task.networks)
     assert scores["iou"] > 0.8
     assert task.sheet(task.networks).size == (8 * 128, 2 * 128)
@@ -101,7 +101,7 @@ def test_occupancy_network_learns_the_shells_of_two_balls_from_their_views():
 
 def test_shape_network_learns_distances_and_colours_of_two_balls_from_their_views():
     task = shape_task()
-    learn(task, 100)
+    learn(task, 60)
     scores = task.validate(task.networks)
     assert scores["sign"] > 0.95
     assert scores["psnr"] > 20
@@ -163,6 +163,6 @@ def test_imperfect_views_stay_pictures_and_clean_ones_stay_untouched():
 
 def test_shell_seen_from_the_front_has_its_top_up_and_its_right_on_the_right():
     cells = torch.zeros(CELLS, CELLS, CELLS, dtype=torch.bool)
-    cells[12, 0, 14] = True
+    cells[9, 0, 10] = True
     picture = look_at_shell(cells)
-    assert picture[3].nonzero().tolist() == [[CELLS - 1 - 14, 12]]
+    assert picture[3].nonzero().tolist() == [[CELLS - 1 - 10, 9]]
