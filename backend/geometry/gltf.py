@@ -18,7 +18,6 @@ from PIL import Image, UnidentifiedImageError
 
 from backend.errors import InputError
 
-MAX_NODES = 100_000
 MAX_PICTURE_PIXELS = 8192 * 8192
 MAX_ELEMENTS = 1 << 27
 """Longest accessor without data of its own (all zeros), so that a number alone fills no memory."""
@@ -161,7 +160,7 @@ class Gltf:
         while waiting:
             index, parent = waiting.pop()
             visits += 1
-            if visits > MAX_NODES:
+            if visits > len(nodes):  # a node has one parent at most
                 raise ValueError("nodes that contain each other")
             node = nodes[_index(index)]
             world = parent @ _local(node)

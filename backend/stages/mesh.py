@@ -28,7 +28,7 @@ def extract_mesh(shape: SparseShape, *, faces: int, on_step: OnStep = ignore_ste
     on_step(1, NUM_STEPS)
     surface = drop_specks(zero_level(field))
     on_step(2, NUM_STEPS)
-    simple = simplify(surface, faces=faces)
+    simple = drop_specks(simplify(surface, faces=faces))
     on_step(3, NUM_STEPS)
     coloured = with_colours(simple, shape_colours(shape, simple.vertices).astype(np.float32))
     on_step(4, NUM_STEPS)

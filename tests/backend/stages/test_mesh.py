@@ -1,0 +1,130 @@
+"""From sparse shapes to closed meshes: holes, specks, sides, colours, budget."""
+
+import numpy as np
+import pytest
+import torch
+
+from backend.artifacts import FINE, SparseShape
+from backend.errors import ArtifactError
+from backend.evaluate.surface import is_watertight, num_shells
+from backend.geometry.closing import close_shell
+from backend.geometry.grids import voxel_centres
+from backend.geometry.meshes import signed_volume
+from backend.stages.mesh import extract_mesh
+from tests.backend.geometry.bodies import BLUE, RED, egg, sparse_shape, sphere, without
+
+VOLUME = 4 / 3 * np.pi * 0.35**3
+
+
+def radii(mesh):
+    return np.linalg.norm(mesh.vertices, axis=1)
+
+
+def test_whole_sphere_comes_out_where_it_was():
+    mesh = extract_mesh(sparse_shape(), faces=20_000)
+    assert is_watertight(mesh.vertices, mesh.faces)
+    assert num_shells(mesh.vertices, mesh.faces) == 1
+    assert signed_volume(mesh) == pytest.approx(VOLUME, rel=5e-3)
+    assert np.abs(radii(mesh) - 0.35).max() < 0.2 / FINE
+
+
+def test_holes_in_the_shell_are_spanned():
+    shape = sparse_shape()
+    centres = voxel_centres(shape.coords, FINE)
+    spots = torch.nn.functional.normalize(
+        torch.tensor([[1.0, 0, 0], [0, -1, 0.3], [-1, 1, 1], [0, 0, -1]]), dim=1
+    )
+    drop = torch.cdist(centres, spots * 0.35).amin(dim=1) < 0.08
+    assert drop.float().mean() > 0.04
+    mesh = extract_mesh(without(shape, drop), faces=20_000)
+    assert is_watertight(mesh.vertices, mesh.faces)
+    # A membrane over a hole of radius r in a sphere of radius R is flat: it lies r^2 / 2R below the sphere.
+    assert np.abs(radii(mesh) - 0.35).max() < 0.08**2 / 0.7 + 2 / FINE
+    assert signed_volume(mesh) == pytest.approx(VOLUME, rel=0.03)
+
+
+def test_a_shape_with_half_its_cells_missing_is_still_closed():
+    shape = sparse_shape()
+    drop = (
+        torch.rand(len(shape.coords) // 8, generator=torch.Generator().manual_seed(0)).repeat_interleave(8)
+        < 0.5
+    )
+    drop = torch.cat([drop, drop.new_zeros(len(shape.coords) - len(drop))])
+    mesh = extract_mesh(without(shape, drop), faces=20_000)
+    assert is_watertight(mesh.vertices, mesh.faces)
+    assert signed_volume(mesh) == pytest.approx(VOLUME, rel=0.1)
+
+
+def test_noise_in_the_distances_leaves_the_mesh_closed():
+    shape = sparse_shape()
+    noise = torch.randn(len(shape.sdf), generator=torch.Generator().manual_seed(0)) * 0.5 / FINE
+    noisy = SparseShape(shape.coords, shape.sdf + noise, shape.rgb)
+    mesh = extract_mesh(noisy, faces=8_000)
+    assert is_watertight(mesh.vertices, mesh.faces)
+    assert signed_volume(mesh) == pytest.approx(VOLUME, rel=0.05)
+
+
+def test_known_voxels_keep_their_distances():
+    shape = sparse_shape()
+    field = close_shell(shape)
+    x, y, z = shape.coords.unbind(1)
+    assert torch.allclose(field[x, y, z], shape.sdf, atol=1e-3 / FINE + 0.01 * shape.truncation)
+
+
+def test_inside_and_outside_have_their_signs():
+    field = close_shell(sparse_shape())
+    assert field[64, 64, 64] < 0
+    assert (field[0] > 0).all()
+    assert (field[:, :, -1] > 0).all()
+
+
+def test_a_cavity_is_filled():
+    def hollow(points):
+        return torch.maximum(sphere(points), -sphere(points, radius=0.15))
+
+    mesh = extract_mesh(sparse_shape(hollow), faces=20_000)
+    assert num_shells(mesh.vertices, mesh.faces) == 1
+    assert signed_volume(mesh) == pytest.approx(VOLUME, rel=5e-3)
+
+
+def test_specks_are_dropped():
+    def with_speck(points):
+        return torch.minimum(sphere(points), sphere(points, centre=(0.45, 0.45, 0.45), radius=0.02))
+
+    assert num_shells(*_arrays(extract_mesh(sparse_shape(with_speck), faces=20_000))) == 1
+
+
+def test_a_body_that_touches_the_border_is_closed_there():
+    mesh = extract_mesh(sparse_shape(lambda points: sphere(points, centre=(0.3, 0.0, 0.0))), faces=20_000)
+    assert is_watertight(mesh.vertices, mesh.faces)
+    assert mesh.vertices.max() < 0.5
+
+
+@pytest.mark.parametrize("budget", [20_000, 5_000, 1_000])
+def test_the_face_budget_is_kept(budget: int):
+    mesh = extract_mesh(sparse_shape(egg), faces=budget)
+    assert 0.98 * budget <= len(mesh.faces) <= 1.02 * budget
+    assert is_watertight(mesh.vertices, mesh.faces)
+
+
+def test_colours_land_where_they_belong():
+    mesh = extract_mesh(sparse_shape(), faces=10_000)
+    front, back = mesh.vertices[:, 1] < -0.02, mesh.vertices[:, 1] > 0.02
+    assert mesh.colours is not None
+    assert np.abs(mesh.colours[front] - RED).max() < 0.01
+    assert np.abs(mesh.colours[back] - BLUE).max() < 0.01
+
+
+@pytest.mark.parametrize("count", [0, 1, 8])
+def test_a_shape_that_encloses_nothing_is_refused(count: int):
+    shape = SparseShape(
+        torch.arange(count)[:, None] % 2 + 40 + torch.zeros(3, dtype=torch.long),
+        torch.full((count,), 0.01),
+        torch.zeros(count, 3),
+    )
+    with pytest.raises(ArtifactError, match="generate it again"):
+        extract_mesh(shape, faces=1000)
+
+
+def _arrays(mesh):
+    return mesh.vertices, mesh.faces
