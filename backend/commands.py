@@ -1,6 +1,7 @@
 """What the commands of the command line do. Imports torch; `backend/arguments.py` holds the arguments."""
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -8,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from backend.arguments import EXIT_CHECK, EXIT_CODES, EXIT_FAULT, SUFFIXES, Parser, request_from
@@ -22,7 +24,7 @@ from backend.models.registry import find_weights, matting_model_path, verify, we
 from backend.pipeline import run as run_pipeline
 from backend.protocol import Done, Failed, Json, ProtocolError, Request, Stage, encode
 from backend.storage import check_writable, copy_whole, data_root, write_whole, writing_errors
-from backend.terminal import event_writer
+from backend.terminal import JsonEvents, event_writer, private_stdout
 from backend.work import Resources
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,11 @@ def _guarded(command: Callable[[argparse.Namespace], int], arguments: argparse.N
     """Run a command; every error becomes one line and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     make_repeatable()
+    with private_stdout() as stream, redirect_stdout(io.TextIOWrapper(stream, "utf-8", write_through=True)):
+        return _caught(command, arguments)
+
+
+def _caught(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
     try:
         return command(arguments)
     except KeyboardInterrupt:
@@ -85,7 +92,8 @@ def _make_in_passing(request: Request, arguments: argparse.Namespace) -> int:
     try:
         code = _make_in(Job(folder), request, arguments)
     except BaseException:
-        if any(Job(folder).is_whole(stage) for stage in Stage):
+        job = Job(folder)
+        if any(job.is_whole(stage) and not job.is_given(stage) for stage in Stage):
             sys.stderr.write(f"finished stages are kept: go on with --job {folder}\n")
         else:
             shutil.rmtree(folder)
@@ -122,9 +130,9 @@ def _make_in(job: Job, request: Request, arguments: argparse.Namespace) -> int:
         networks=NetworkCache(device, is_keeping=False),
         matting_model=matting_model_path(data_root(os.environ)),
     )
-    report = run_pipeline(
-        job, request, resources, on_event=event_writer(as_json=arguments.json), name=job.name
-    )
+    events = JsonEvents(sys.stdout.buffer) if arguments.json else event_writer()
+    with redirect_stdout(sys.stderr):  # What libraries print must not come between the messages.
+        report = run_pipeline(job, request, resources, on_event=events, name=job.name)
     _hand_over(job, request, report, arguments)
     return 0
 

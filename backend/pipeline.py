@@ -135,12 +135,14 @@ class StageRule:
         inputs: The stages whose artifacts it reads.
         networks: The networks it uses.
         settings: The settings that its result depends on.
+        is_random: Whether it draws from its seed.
     """
 
     make: Callable[[Work, Sequence[Path], OnStep], None]
     inputs: tuple[Stage, ...]
     networks: tuple[str, ...]
     settings: Callable[[Work], Mapping[str, object]]
+    is_random: bool = True
 
 
 def _matte_settings(work: Work) -> dict[str, object]:
@@ -155,7 +157,7 @@ def _texture_settings(work: Work) -> dict[str, object]:
 
 
 RULES: Mapping[Stage, StageRule] = {
-    Stage.MATTE: StageRule(_make_matte, (), (), _matte_settings),
+    Stage.MATTE: StageRule(_make_matte, (), (), _matte_settings, is_random=False),
     Stage.VIEWS: StageRule(
         _make_views,
         (Stage.MATTE,),
@@ -179,6 +181,7 @@ RULES: Mapping[Stage, StageRule] = {
         (Stage.SHAPE,),
         (),
         lambda work: {"faces": work.settings.faces, "provenance": work.provenance},
+        is_random=False,
     ),
     Stage.TEXTURE: StageRule(_make_texture, (Stage.MESH, Stage.VIEWS), (), _texture_settings),
 }
@@ -296,7 +299,7 @@ def _source(work: Work, stage: Stage) -> tuple[Source, dict[str, str]]:
     source = {
         "inputs": {work.job.path(item).name: sha256_of(work.job.path(item)) for item in rule.inputs},
         "settings": dict(rule.settings(work)),
-        "seed": work.seed(stage),
+        "seed": work.seed(stage) if rule.is_random else None,
         "weights": checksums,
     }
     return json.loads(json.dumps(source)), checksums

@@ -1,7 +1,11 @@
 """What a command tells while it works: bars on a terminal, lines elsewhere, JSON for programs."""
 
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from backend.protocol import Event, Progress, Stage, StageDone, encode
 
@@ -9,13 +13,30 @@ BAR_WIDTH = 24
 REDRAW_S = 0.1
 
 
+@contextmanager
+def private_stdout() -> Iterator[BinaryIO]:
+    """Stdout for messages alone: libraries, compiled ones too, that print find stderr in its place."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(kept), "wb") as stream:
+            yield stream
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 class JsonEvents:
-    """Writes every event as one line of JSON to stdout."""
+    """Writes every event as one line of JSON."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
 
     def __call__(self, event: Event) -> None:
         """Tell of an event."""
-        sys.stdout.buffer.write(encode(event))
-        sys.stdout.buffer.flush()
+        self._stream.write(encode(event))
+        self._stream.flush()
 
 
 class PlainEvents:
@@ -61,8 +82,6 @@ def done_line(event: StageDone) -> str:
     return f"{event.stage:<10} {took}"
 
 
-def event_writer(*, as_json: bool) -> JsonEvents | PlainEvents | BarEvents:
-    """The way to tell that fits where the output goes."""
-    if as_json:
-        return JsonEvents()
+def event_writer() -> PlainEvents | BarEvents:
+    """The way to tell a person that fits where the output goes."""
     return BarEvents() if sys.stderr.isatty() else PlainEvents()

@@ -8,7 +8,6 @@ process, also in the middle of a long step: artifacts are whole at every moment.
 import ctypes
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
@@ -38,6 +37,7 @@ from backend.protocol import (
     parse_json,
 )
 from backend.storage import data_root
+from backend.terminal import private_stdout
 
 log = logging.getLogger(__name__)
 
@@ -51,50 +51,64 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Channel:
-    """Messages in and out, and which jobs are to stop."""
+    """Messages in and out, the jobs that wait, and whether the running one is to stop."""
 
     def __init__(self, source: int, sink: BinaryIO) -> None:
         """Read from the file descriptor `source`, write to `sink`."""
         self._source = source
         self._sink = sink
-        self._lock = threading.Lock()
-        self._cancelled: set[str] = set()
-        self._jobs: queue.SimpleQueue[Submit | None] = queue.SimpleQueue()
-        self.is_ended = threading.Event()
+        self._sending = threading.Lock()
+        self._changed = threading.Condition()
+        self._waiting: dict[str, Submit] = {}
+        self._running: str | None = None
+        self._is_cancelled = False
+        self._is_ended = False
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the running job is to stop at its next step."""
+        return self._is_cancelled or self._is_ended
 
     def send(self, event: Event) -> None:
-        """Write an event; a parent that is gone ends the process by its closed stdin instead."""
-        with self._lock:
+        """Write an event; when nobody reads any more, the process ends."""
+        with self._sending:
             try:
                 self._sink.write(encode(event))
                 self._sink.flush()
-            except (BrokenPipeError, ValueError):
-                self.is_ended.set()
+            except OSError:
+                self._is_ended = True
 
     def next_job(self) -> Submit | None:
-        """Wait for a job; None when the process is to end."""
-        return self._jobs.get()
+        """Wait for a job, which is then the running one; None when the process is to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_ended)
+            if self._is_ended:
+                return None
+            self._running = next(iter(self._waiting))
+            return self._waiting.pop(self._running)
 
-    def is_cancelled(self, job: str) -> bool:
-        """Whether a job is to stop."""
-        return self.is_ended.is_set() or job in self._cancelled
-
-    def forget(self, job: str) -> None:
-        """Drop a job's cancel mark: its name may come again."""
-        self._cancelled.discard(job)
+    def end_job(self, event: Event) -> None:
+        """Tell how the running job ended; from then on its name is free."""
+        with self._changed:
+            self._running, self._is_cancelled = None, False
+        self.send(event)
 
     def read(self) -> None:
-        """Take in commands until end-of-file or `Shutdown`."""
+        """Take in commands until end-of-file or `Shutdown`, then see to it that the process ends."""
         lines = LineBuffer()
         try:
-            while not self.is_ended.is_set() and (data := os.read(self._source, _READ_BYTES)):
+            while not self._is_ended and (data := os.read(self._source, _READ_BYTES)):
                 for line in lines.feed(data):
                     self._take(line)
         except (OSError, ProtocolError) as error:
             self.send(Failed(job=None, code="protocol", message=f"The add-on's messages are broken: {error}"))
-        self.is_ended.set()
-        self._jobs.put(None)
-        _end_soon()
+        with self._changed:
+            self._is_ended = True
+            self._changed.notify()
+        # The main thread may be in a step that cannot be interrupted.
+        timer = threading.Timer(END_GRACE_S, os._exit, args=(0,))
+        timer.daemon = True
+        timer.start()
 
     def _take(self, line: bytes) -> None:
         try:
@@ -106,11 +120,29 @@ class Channel:
             self.send(Failed(job=job, code=error.code, message=str(error)))
             return
         if isinstance(command, Submit):
-            self._jobs.put(command)
+            self._submit(command)
         elif isinstance(command, Cancel):
-            self._cancelled.add(command.job)
+            self._cancel(command.job)
         else:
-            self.is_ended.set()
+            self._is_ended = True
+
+    def _submit(self, submit: Submit) -> None:
+        with self._changed:
+            is_new = submit.job not in self._waiting and submit.job != self._running
+            if is_new:
+                self._waiting[submit.job] = submit
+                self._changed.notify()
+        if not is_new:
+            message = f"The job {submit.job} is under way already; give the new one another name"
+            self.send(Failed(job=submit.job, code="protocol", message=message))
+
+    def _cancel(self, job: str) -> None:
+        with self._changed:
+            was_waiting = self._waiting.pop(job, None) is not None
+            if job == self._running:
+                self._is_cancelled = True
+        if was_waiting:
+            self.send(Cancelled(job=job))
 
 
 def _job_of(line: bytes) -> str | None:
@@ -123,22 +155,17 @@ def _job_of(line: bytes) -> str | None:
     return job if isinstance(job, str) else None
 
 
-def _end_soon() -> None:
-    """End the process if the main thread does not: it may be in a step that cannot be interrupted."""
-    timer = threading.Timer(END_GRACE_S, os._exit, args=(0,))
-    timer.daemon = True
-    timer.start()
-
-
 def main() -> int:
     """Serve until stdin ends; returns the exit code."""
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     die_with_parent()
-    sink = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    channel = Channel(os.dup(0), sink)
+    with private_stdout() as sink:
+        return _serve_on(Channel(os.dup(0), sink))
+
+
+def _serve_on(channel: Channel) -> int:
     channel.send(Hello(protocol=PROTOCOL_VERSION, backend=BACKEND_VERSION, pid=os.getpid()))
     threading.Thread(target=channel.read, name="commands", daemon=True).start()
     try:
@@ -174,15 +201,14 @@ def serve(channel: Channel, root: Path) -> None:
         Ready(device=Device(device.type), device_name=device_name(device), free_bytes=free, total_bytes=total)
     )
     while (submit := channel.next_job()) is not None:
-        channel.send(run_job(submit, service.run, channel))
-        channel.forget(submit.job)
+        channel.end_job(run_job(submit, service.run, channel))
 
 
 def run_job(submit: Submit, run: RunJob, channel: Channel) -> Event:
     """Run one job; returns the event that ends it."""
 
     def check() -> None:
-        if channel.is_cancelled(submit.job):
+        if channel.is_stopping:
             raise JobCancelled(submit.job)
 
     def on_event(event: Event) -> None:
