@@ -57,8 +57,7 @@ def _seen(
     points: Float[Tensor, "n 3"], cameras: Cameras
 ) -> tuple[Float[Tensor, "b v n 2"], Float[Tensor, "b v n 5"]]:
     everywhere = points.expand(*cameras.fov.shape, -1, -1)
-    uv, depth = cameras.project(everywhere)
-    uv = torch.where(depth[..., None] > 0, uv.clamp(-9, 9), torch.full_like(uv, 9.0))
+    uv, depth = _projected(everywhere, cameras)
     toward = F.normalize(everywhere - cameras.position[..., None, :], dim=-1)
     centre = cameras.position.norm(dim=-1)[..., None]
     is_inside = ((uv >= 0) & (uv <= 1)).all(dim=-1)
@@ -66,13 +65,22 @@ def _seen(
     return uv, torch.cat([toward, numbers], dim=-1)
 
 
+def _projected(
+    points: Float[Tensor, "b v n 3"], cameras: Cameras
+) -> tuple[Float[Tensor, "b v n 2"], Float[Tensor, "b v n"]]:
+    """Picture coordinates, far outside for points behind the camera, and depth."""
+    # In half precision a projection misses by a good part of a pixel.
+    with torch.autocast(points.device.type, enabled=False):
+        uv, depth = cameras.project(points)
+    return torch.where(depth[..., None] > 0, uv.clamp(-9, 9), torch.full_like(uv, 9.0)), depth
+
+
 def sample_pixels(
     pictures: Float[Tensor, "b v c h w"], points: Float[Tensor, "n 3"], cameras: Cameras
 ) -> Float[Tensor, "b v c n"]:
     """Bilinear samples of pictures at points that all samples share; zero outside; no gradient."""
     with torch.no_grad():
-        uv, depth = cameras.project(points.expand(*cameras.fov.shape, -1, -1))
-        uv = torch.where(depth[..., None] > 0, uv, torch.full_like(uv, 9.0))
+        uv, _ = _projected(points.expand(*cameras.fov.shape, -1, -1), cameras)
         grid = (2 * uv - 1).to(pictures.dtype).flatten(0, 1)[:, :, None]
         sampled = F.grid_sample(pictures.flatten(0, 1), grid, padding_mode="zeros", align_corners=False)
     return sampled[..., 0].unflatten(0, pictures.shape[:2])

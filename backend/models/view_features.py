@@ -155,7 +155,9 @@ class ViewEncoder(nn.Module):
 def mean_over_views(values: Float[Tensor, "n v c"], present: Bool[Tensor, "n v"]) -> Float[Tensor, "n c"]:
     """Mean over the views that are present; zero where none is."""
     weight = present.to(values.dtype)[..., None]
-    return (values * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
+    # Autocast would write the sum's wide copy of everything.
+    with torch.autocast(values.device.type, enabled=False):
+        return (values * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
 
 
 class PointLifter(nn.Module):

@@ -21,6 +21,7 @@ from backend.train.volumes import (
     VolumeSample,
     add_volume_arguments,
     collate,
+    full_precision,
     look_at_shell,
     sheet_of,
     shell_scores,
@@ -63,9 +64,10 @@ class OccupancyTask:
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Draw the batch of `step` and return its loss and metrics."""
         generator = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + step)
-        batch = collate(self.samples.batch(step, self.batch_size))
+        with full_precision(self.device):
+            batch = collate(self.samples.batch(step, self.batch_size))
+            views = imperfect(batch.views, self.faults, generator)
         timesteps = spread_timesteps(len(batch.views), len(self._alpha_bar), generator)
-        views = imperfect(batch.views, self.faults, generator)
         clean = coded(batch.occupancy)
         noise = torch.randn(clean.shape, generator=generator, device=self.device)
         noisy = add_volume_noise(clean, noise, self._alpha_bar[timesteps][:, None, None, None, None])

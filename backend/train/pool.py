@@ -60,5 +60,7 @@ class Pool(Generic[SampleT]):
                 del self._window[number]
         for number in wanted:
             if number not in self._window:
-                self._window[number] = self._make(number)
+                # Pools are asked from within a loss; half precision would move vertices and rays.
+                with torch.autocast("cuda", enabled=False):
+                    self._window[number] = self._make(number)
         self._window = OrderedDict((number, self._window[number]) for number in wanted)

@@ -23,6 +23,7 @@ from backend.train.volumes import (
     VolumeSample,
     add_volume_arguments,
     collate,
+    full_precision,
     look_at_colours,
     sheet_of,
     training_pool,
@@ -69,14 +70,15 @@ class ShapeTask:
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Draw the batch of `step` and return its loss and metrics."""
         generator = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + step)
-        batch = collate(within(self.samples.batch(step, self.batch_size), self.max_voxels))
-        count = len(batch.views)
+        with full_precision(self.device):
+            batch = collate(within(self.samples.batch(step, self.batch_size), self.max_voxels))
+            count = len(batch.views)
+            views = imperfect(batch.views, self.faults, generator)
+            support = rough_support(batch.occupancy, self.support, generator)
+            coords, values, is_known = known_values(batch.occupancy, batch.values, support)
+            voxels = self.net.voxels(coords, num_samples=count)
+            clean = spread_values(voxels.levels[0], values, is_known)
         timesteps = spread_timesteps(count, len(self._alpha_bar), generator)
-        views = imperfect(batch.views, self.faults, generator)
-        support = rough_support(batch.occupancy, self.support, generator)
-        coords, values, is_known = known_values(batch.occupancy, batch.values, support)
-        voxels = self.net.voxels(coords, num_samples=count)
-        clean = spread_values(voxels.levels[0], values, is_known)
         noise = torch.randn(clean.shape, generator=generator, device=self.device)
         noisy = add_volume_noise(clean, noise, self._alpha_bar[timesteps][coords[:, 0]][:, None])
         condition = self.net.condition(views, batch.cameras, voxels)

@@ -87,6 +87,11 @@ def volume_samples(scenes: Scenes, cameras: Cameras, image_px: int) -> list[Volu
     ]
 
 
+def full_precision(device: torch.device) -> torch.autocast:
+    """For data, inside a loss that runs in half precision."""
+    return torch.autocast(device.type, enabled=False)
+
+
 def collate(samples: Sequence[VolumeSample]) -> VolumeBatch:
     """Stack samples and widen their numbers."""
     occupancy = torch.stack([sample.occupancy for sample in samples])

@@ -62,3 +62,10 @@ def test_gradient_of_samples_agrees_with_finite_differences():
     seen = project_grid(POINTS[1:3], CAMERAS[:1])
     maps = torch.randn(1, 6, 3, 3, 1, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda maps: sample_maps(maps, seen), (maps,))
+
+
+def test_half_precision_moves_no_projection():
+    exact = project_grid(POINTS, CAMERAS)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = project_grid(POINTS, CAMERAS)
+    assert_close(half.uv, exact.uv, rtol=0, atol=0)

@@ -114,6 +114,15 @@ def test_loss_depends_on_the_step_alone(make):
     assert_close(first, again, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("make", [occupancy_task, shape_task])
+def test_loss_in_half_precision_is_near_that_in_full(make):
+    full = make().loss(3)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        half = make().loss(3)[0]
+    half.backward()
+    assert_close(half, full, rtol=0.02, atol=0)
+
+
 def test_collated_values_lie_on_the_children_of_the_cells():
     batch = collate(SAMPLES)
     assert len(batch.coords) == len(batch.values)
