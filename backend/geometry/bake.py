@@ -15,6 +15,10 @@ GUTTER_PX = 2.0
 """Pixels this near to a chart show the surface's nearest point, so that filtering meets no seam."""
 
 
+MAX_RAYS = 1 << 20
+"""Pixels looked up at once: a texture of 4,096 pixels would else take a gigabyte."""
+
+
 @dataclass(frozen=True, slots=True)
 class Texels:
     """The pixels of a texture that show the surface.
@@ -30,30 +34,48 @@ class Texels:
     barycentric: Float[Tensor, "n 3"]
 
 
-def texels(faces: Int[np.ndarray, "f 3"], uv: Float32[np.ndarray, "n 2"], *, texture_px: int) -> Texels:
-    """Find face and place for every pixel on a chart or next to one.
+def texels(
+    faces: Int[np.ndarray, "f 3"],
+    uv: Float32[np.ndarray, "n 2"],
+    *,
+    texture_px: int,
+    device: torch.device | str = "cpu",
+) -> Texels:
+    """Find face and place for every pixel on a chart or next to one; the result is on the CPU.
 
     The charts are a flat mesh: a pixel on one is hit from above, one beside it takes the nearest point.
     """
     flat = np.concatenate([uv * texture_px, np.zeros((len(uv), 1), np.float32)], axis=1)
-    bvh = Bvh(flat, faces)
-    axis = torch.arange(texture_px) + 0.5
-    down, right = torch.meshgrid(axis, axis, indexing="ij")
-    centres = torch.stack([right, down, torch.zeros_like(right)], dim=-1).reshape(-1, 3)
-    above, below = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 0.0, -1.0])
-    on = bvh.cast(centres + above, below.expand_as(centres))
-    covered = on.is_hit.reshape(texture_px, texture_px).numpy()
+    bvh = Bvh(flat, faces, device=device)
+    bands = torch.arange(texture_px * texture_px).split(MAX_RAYS)
+    on = [_pixels_on_charts(bvh, index, texture_px) for index in bands]
+    covered = np.zeros(texture_px * texture_px, dtype=bool)
+    for part in on:
+        covered[part.index.numpy()] = True
     reach = 2 * math.ceil(GUTTER_PX) + 1
-    near = ndimage.binary_dilation(covered, np.ones((reach, reach), dtype=bool))
-    beside = torch.from_numpy((near & ~covered).reshape(-1)).nonzero()[:, 0]
-    closest = bvh.closest(centres[beside])
-    beside, kept = beside[closest.distance <= GUTTER_PX], closest.distance <= GUTTER_PX
-    inside = on.is_hit.nonzero()[:, 0]
+    square = covered.reshape(texture_px, texture_px)
+    near = ndimage.binary_dilation(square, np.ones((reach, reach), dtype=bool)) & ~square
+    beside = torch.from_numpy(near.reshape(-1)).nonzero()[:, 0]
+    hits = bvh.closest(_centres(beside, texture_px))
+    kept = (hits.distance <= GUTTER_PX).cpu()
+    parts = [*on, Texels(beside[kept], hits.face.cpu()[kept], hits.barycentric.cpu()[kept])]
     return Texels(
-        torch.cat([inside, beside]),
-        torch.cat([on.face[inside], closest.face[kept]]),
-        torch.cat([on.barycentric[inside], closest.barycentric[kept]]),
+        torch.cat([part.index for part in parts]),
+        torch.cat([part.face for part in parts]),
+        torch.cat([part.barycentric for part in parts]),
     )
+
+
+def _pixels_on_charts(bvh: Bvh, index: Int[Tensor, " n"], texture_px: int) -> Texels:
+    above = _centres(index, texture_px) + torch.tensor([0.0, 0.0, 1.0])
+    hits = bvh.cast(above, torch.tensor([0.0, 0.0, -1.0]).expand_as(above))
+    hit = hits.is_hit.cpu()
+    return Texels(index[hit], hits.face.cpu()[hit], hits.barycentric.cpu()[hit])
+
+
+def _centres(index: Int[Tensor, " n"], texture_px: int) -> Float[Tensor, "n 3"]:
+    """Centres of pixels, in pixels, on the plane of the charts."""
+    return torch.stack([index % texture_px + 0.5, index // texture_px + 0.5, torch.zeros(len(index))], dim=1)
 
 
 def fill_texture(

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from backend.geometry.cameras import Cameras
+from backend.geometry.meshes import Mesh
 from backend.geometry.raycast import Bvh, Hits
 
 MIN_ALPHA = 0.98
@@ -25,6 +26,9 @@ MIN_COSINE = 0.15
 
 SLACK = 4e-3
 """Metres before a point that do not hide it: less than a voxel, more than float32's error."""
+
+OUTLINE_PX = 64
+"""Side of the pictures in which outlines are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +120,17 @@ class Observer:
         keep = (self._usable[view].reshape(-1) & squarely).nonzero()[:, 0]
         colours = rearrange(self.views[view, :3], "c h w -> (h w) c")
         return points[keep], normals[keep], directions[keep], colours[keep]
+
+
+def silhouette_agreement(mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: Cameras) -> float:
+    """Intersection over union of the mesh's outlines and those of the views, over all views together.
+
+    Views without any transparency have no outline to compare with; the agreement is then 1.
+    """
+    small = F.interpolate(views[:, 3:].cpu().float(), (OUTLINE_PX,) * 2, mode="area")[:, 0] > 0.5
+    if bool(small.all()):
+        return 1.0
+    origins, directions = cameras.to("cpu").rays(OUTLINE_PX)
+    hits = Bvh(mesh.vertices, mesh.faces).cast(origins.reshape(-1, 3), directions.reshape(-1, 3))
+    ours = hits.is_hit.reshape(small.shape)
+    return float((ours & small).sum() / (ours | small).sum().clamp_min(1))

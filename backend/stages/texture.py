@@ -16,10 +16,11 @@ from torch import Tensor
 from backend.errors import ConfigError, OnStep, ignore_steps
 from backend.geometry.bake import fill_texture, texels
 from backend.geometry.cameras import Cameras
-from backend.geometry.meshes import Mesh, TexturedMesh, interpolate, sample_surface, vertex_normals
+from backend.geometry.meshes import Mesh, TexturedMesh, interpolate, sample_surface, smooth_normals
+from backend.geometry.placement import generation_space
 from backend.geometry.raycast import Bvh
 from backend.geometry.render import BARE, sample_picture
-from backend.geometry.sightings import Observer, Sightings
+from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
 from backend.geometry.unwrap import Unwrapped, unwrap
 from backend.models.colour_field import ColourField, ColourFieldConfig
 
@@ -28,6 +29,9 @@ WELL_SEEN_COSINE = 0.35
 
 NUM_SURFACE_POINTS = 40_000
 """Points drawn from the whole surface, of which the unseen ones are kept."""
+
+FIT_MARGIN = 0.03
+"""Gain in agreement with the views' outlines for which a mesh is moved; a generated one stands right."""
 
 NUM_BAKE_STEPS = 2
 """Reported steps after the fit: unwrap and bake."""
@@ -85,13 +89,17 @@ def texture_mesh(
     device: torch.device | str = "cpu",
     on_step: OnStep = ignore_steps,
 ) -> tuple[TexturedMesh, ColourField]:
-    """Paint a mesh in generation space from its views.
+    """Paint a mesh from its views.
+
+    A mesh from elsewhere is looked at as the networks' objects are, centred and fitted, where its outlines
+    say so; the result stays where the mesh was.
 
     A `TexturedMesh` keeps its texture coordinates; its picture, like the colours of a `Mesh`, is only used
     where no view shows the surface.
     """
     total = config.iterations + NUM_BAKE_STEPS
-    plain, normals = _plain(mesh), vertex_normals(_plain(mesh))
+    plain = _placed(_plain(mesh), views, cameras)
+    normals = smooth_normals(plain)
     bvh = Bvh(plain.vertices, plain.faces, device=device)
     observer = Observer(bvh, torch.from_numpy(normals).to(bvh.device), views, cameras)
     seen = observer.sightings(sharpness=config.sharpness)
@@ -101,8 +109,9 @@ def texture_mesh(
     on_step(config.iterations + 1, total)
     texture = bake(painted, plain, normals, charts, texture_px=config.texture_px)
     on_step(total, total)
-    vertices = plain.vertices[charts.vertex]
-    return TexturedMesh(vertices, charts.faces, normals[charts.vertex], charts.uv, texture), painted.cpu()
+    return TexturedMesh(
+        mesh.vertices[charts.vertex], charts.faces, normals[charts.vertex], charts.uv, texture
+    ), painted.cpu()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +160,10 @@ def bake(
     texture_px: int,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Ask the field for the colour of every pixel, with the surface normal as view direction."""
-    found = texels(charts.faces, charts.uv, texture_px=texture_px)
+    device = next(field.parameters()).device
+    found = texels(charts.faces, charts.uv, texture_px=texture_px, device=device)
     corners = mesh.faces[found.face.numpy()]
     barycentric = found.barycentric.numpy()
-    device = next(field.parameters()).device
     points = torch.from_numpy(interpolate(mesh.vertices, corners, barycentric)).float().to(device)
     facing = torch.from_numpy(interpolate(normals, corners, barycentric)).float().to(device)
     colours = [
@@ -172,6 +181,14 @@ def _plain(mesh: Mesh | TexturedMesh) -> Mesh:
     if mesh.colours is None:
         return replace(mesh, colours=np.full_like(mesh.vertices, BARE))
     return mesh
+
+
+def _placed(mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: Cameras) -> Mesh:
+    """The mesh where it stands, or centred and fitted where that agrees better with the views' outlines."""
+    place = generation_space(mesh.vertices, mesh.faces)
+    fitted = replace(mesh, vertices=place(mesh.vertices.astype(np.float64)).astype(np.float32))
+    here, there = (silhouette_agreement(option, views, cameras) for option in (mesh, fitted))
+    return fitted if there > here + FIT_MARGIN else mesh
 
 
 def _charts(mesh: Mesh | TexturedMesh, plain: Mesh, config: TextureConfig) -> Unwrapped:

@@ -1,0 +1,91 @@
+"""Charts: complete, inside the texture, never over one another; and what is baked through them."""
+
+import numpy as np
+import pytest
+import torch
+
+from backend.geometry.bake import fill_texture, texels
+from backend.geometry.meshes import interpolate, make_mesh
+from backend.geometry.simplify import simplify
+from backend.geometry.unwrap import Unwrapped, grid_of_triangles, unwrap
+from tests.backend.geometry.bodies import body_mesh, cube
+
+PX = 256
+MESH = simplify(body_mesh(), faces=1500)
+CHARTS = {"xatlas": unwrap(MESH, texture_px=PX), "grid": grid_of_triangles(MESH, texture_px=PX)}
+
+
+def areas(uv, faces):
+    a, b, c = (uv[faces[:, corner]].astype(np.float64) for corner in range(3))
+    ab, ac = b - a, c - a
+    return np.abs(ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]) / 2
+
+
+@pytest.mark.parametrize("how", CHARTS)
+def test_every_face_has_a_place_inside_the_texture(how: str):
+    charts = CHARTS[how]
+    assert charts.uv.min() >= 0
+    assert charts.uv.max() <= 1
+    assert np.array_equal(charts.vertex[charts.faces], MESH.faces)
+    assert (areas(charts.uv, charts.faces) > 0).mean() > 0.999
+
+
+@pytest.mark.parametrize("how", CHARTS)
+def test_charts_do_not_overlap(how: str):
+    """Pixels on charts are as many as the areas of the faces say: an overlap would hide some."""
+    charts = CHARTS[how]
+    fine = 1024
+    found = texels(charts.faces, charts.uv, texture_px=fine)
+    inside = (found.barycentric > 1e-5).all(dim=1).sum().item()
+    assert inside / fine**2 == pytest.approx(areas(charts.uv, charts.faces).sum(), rel=0.01)
+
+
+def test_xatlas_makes_charts_and_uses_the_texture():
+    charts = CHARTS["xatlas"]
+    assert charts.is_charted
+    assert len(charts.uv) < 1.5 * len(MESH.vertices)
+    assert areas(charts.uv, charts.faces).sum() > 0.4
+
+
+def test_unwrapping_twice_gives_the_same():
+    again = unwrap(MESH, texture_px=PX)
+    assert np.array_equal(again.uv, CHARTS["xatlas"].uv)
+    assert np.array_equal(again.faces, CHARTS["xatlas"].faces)
+
+
+def test_when_time_is_up_every_face_gets_its_own_place():
+    charts = unwrap(MESH, texture_px=PX, time_limit=1e-3)
+    assert not charts.is_charted
+    assert len(charts.uv) == 3 * len(MESH.faces)
+
+
+@pytest.mark.parametrize("how", CHARTS)
+def test_a_baked_pattern_is_read_back_at_random_points(how: str):
+    """Colour = position; reading the texture at points of the surface gives the position back."""
+    charts: Unwrapped = CHARTS[how]
+    size = 1024
+    found = texels(charts.faces, charts.uv, texture_px=size)
+    corners = MESH.faces[found.face.numpy()]
+    colours = torch.from_numpy(interpolate(MESH.vertices, corners, found.barycentric.numpy()) + 0.5)
+    texture = fill_texture(found.index, colours, texture_px=size)
+    rng = np.random.default_rng(0)
+    face = rng.integers(0, len(MESH.faces), 2000)
+    weights = rng.dirichlet(np.ones(3), 2000)
+    place = interpolate(charts.uv, charts.faces[face], weights)
+    pixel = np.floor(place * size).astype(int).clip(0, size - 1)
+    wanted = interpolate(MESH.vertices, MESH.faces[face], weights) + 0.5
+    # A pixel of the grid's triangles is up to a fifth of a face wide, a face up to 0.05 metres.
+    assert np.abs(texture[pixel[:, 1], pixel[:, 0]] / 255 - wanted).max() < 0.02
+
+
+def test_the_gutter_goes_on_with_the_colour_of_the_chart():
+    mesh = cube()
+    charts = unwrap(mesh, texture_px=64)
+    found = texels(charts.faces, charts.uv, texture_px=64)
+    texture = fill_texture(found.index, torch.ones(len(found.index), 3), texture_px=64)
+    assert (texture == 255).all()
+
+
+def test_a_mesh_without_faces_has_no_charts():
+    empty = make_mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=int))
+    assert len(unwrap(empty, texture_px=64).faces) == 0

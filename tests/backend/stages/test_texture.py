@@ -1,0 +1,138 @@
+"""Painting meshes from true views of a patterned body, whose colours are known everywhere."""
+
+import numpy as np
+import pytest
+import torch
+
+from backend.errors import Cancelled, ConfigError
+from backend.evaluate.pictures import other_cameras, picture_scores
+from backend.geometry.cameras import STARTER_RIG
+from backend.geometry.meshes import Mesh, TexturedMesh, vertex_normals, with_colours
+from backend.geometry.raycast import Bvh
+from backend.geometry.render import render
+from backend.geometry.sightings import Observer, silhouette_agreement
+from backend.geometry.simplify import simplify
+from backend.models.colour_field import ColourFieldConfig
+from backend.stages.texture import TextureConfig, texture_mesh
+from tests.backend.geometry.bodies import body_mesh
+
+CAMERAS = STARTER_RIG.cameras()
+CONFIG = TextureConfig(
+    texture_px=256,
+    iterations=150,
+    batch=4096,
+    colour_field=ColourFieldConfig(resolution=96, rank=8, hidden=32),
+)
+
+
+def stripes(points):
+    """A pattern much finer than the faces of `COARSE`."""
+    wave = np.sin(points @ np.array([50.0, 20.0, 35.0]))
+    return 0.5 + 0.4 * np.stack([wave, points[:, 0] * 2, -wave * points[:, 2] * 2], axis=1).clip(-1, 1)
+
+
+FINE = body_mesh(resolution=128)
+TRUE = with_colours(FINE, stripes(FINE.vertices))
+COARSE = simplify(FINE, faces=1500)
+OURS = with_colours(COARSE, stripes(COARSE.vertices))
+SHIFT = np.array([5, 0, 0], np.float32)
+VIEWS = render(TRUE, CAMERAS, size=128)
+
+
+@pytest.fixture(scope="module")
+def painted():
+    return texture_mesh(OURS, VIEWS, CAMERAS, seed=0, config=CONFIG)
+
+
+def score(mesh, cameras):
+    found = picture_scores(render(mesh, cameras, size=96), render(TRUE, cameras, size=96))["psnr_mask"]
+    assert found is not None
+    return found
+
+
+def test_the_fit_beats_vertex_colours_from_the_six_cameras(painted):
+    assert score(painted[0], CAMERAS) > score(OURS, CAMERAS) + 6
+
+
+def test_the_fit_beats_vertex_colours_from_cameras_it_has_not_seen(painted):
+    assert score(painted[0], other_cameras()) > score(OURS, other_cameras()) + 4
+
+
+def test_the_surface_stays_where_it_was(painted):
+    mesh, _ = painted
+    corners, ours = (item.vertices[item.faces] for item in (mesh, OURS))
+    assert np.array_equal(corners, ours)
+
+
+def test_normals_agree_across_seams(painted):
+    mesh, _ = painted
+    _, index = np.unique(mesh.vertices, axis=0, return_inverse=True)
+    first = np.zeros((index.max() + 1, 3), np.float32)
+    first[index.reshape(-1)] = mesh.normals
+    assert np.allclose(first[index.reshape(-1)], mesh.normals)
+
+
+def test_same_seed_gives_the_same_texture(painted):
+    again, _ = texture_mesh(OURS, VIEWS, CAMERAS, seed=0, config=CONFIG)
+    assert np.array_equal(again.texture, painted[0].texture)
+    assert np.array_equal(again.uv, painted[0].uv)
+
+
+def test_without_views_the_meshs_own_colours_are_painted():
+    nothing = torch.zeros_like(VIEWS)
+    mesh, _ = texture_mesh(OURS, nothing, CAMERAS, seed=0, config=CONFIG)
+    own = picture_scores(render(mesh, CAMERAS, size=64), render(OURS, CAMERAS, size=64))["psnr_mask"]
+    assert own is not None
+    assert own > 22
+
+
+def test_a_mesh_with_texture_coordinates_keeps_them(painted):
+    mesh, _ = painted
+    other, _ = texture_mesh(mesh, VIEWS, CAMERAS, seed=1, config=CONFIG)
+    assert np.array_equal(other.uv, mesh.uv)
+    assert np.array_equal(other.faces, mesh.faces)
+
+
+def test_a_mesh_from_elsewhere_is_painted_where_it_stands(painted):
+    far = Mesh(OURS.vertices * 30 + SHIFT, OURS.faces, OURS.colours)
+    mesh, _ = texture_mesh(far, VIEWS, CAMERAS, seed=0, config=CONFIG)
+    assert mesh.vertices.max() > 5
+    moved = TexturedMesh((mesh.vertices - SHIFT) / 30, mesh.faces, mesh.normals, mesh.uv, mesh.texture)
+    # The body is not centred on its box nor as large as a fitted one, so the views are met only nearly.
+    assert score(moved, CAMERAS) > 12
+
+
+def test_outlines_agree_with_the_views_of_the_mesh_itself():
+    assert silhouette_agreement(OURS, VIEWS, CAMERAS) > 0.95
+    assert silhouette_agreement(OURS, torch.ones_like(VIEWS), CAMERAS) == 1
+
+
+def test_hidden_points_are_seen_by_no_view():
+    bvh = Bvh(OURS.vertices, OURS.faces)
+    observer = Observer(bvh, torch.zeros(len(OURS.vertices), 3), VIEWS, CAMERAS)
+    inner = torch.tensor([[0.0, 0.0, 0.0]])
+    assert observer.best_cosine(inner, torch.tensor([[0.0, -1.0, 0.0]])).item() == 0
+
+
+def test_sightings_carry_the_colour_of_their_point():
+    bvh = Bvh(FINE.vertices, FINE.faces)
+    normals = torch.from_numpy(vertex_normals(FINE))
+    seen = Observer(bvh, normals, VIEWS, CAMERAS).sightings(sharpness=4.0)
+    error = (seen.colours - torch.from_numpy(stripes(seen.points.numpy()))).abs().mean(dim=1)
+    assert error.median() < 0.02
+    assert seen.weights.min() >= 0
+    assert seen.weights.max() <= 1
+
+
+def test_steps_are_reported_and_may_stop_the_work():
+    def stop(step: int, total: int) -> None:
+        if step == 3:
+            raise Cancelled(f"at {step} of {total}")
+
+    with pytest.raises(Cancelled, match="at 3 of 152"):
+        texture_mesh(OURS, VIEWS, CAMERAS, seed=0, config=CONFIG, on_step=stop)
+
+
+def test_impossible_settings_are_refused():
+    with pytest.raises(ConfigError):
+        TextureConfig(texture_px=4)
