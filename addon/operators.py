@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
 
     Returned = set[OperatorReturnItems]
+
+_ROW_STEP = 1.25
+"""Distance of objects made together, in sizes."""
 
 _UNSAVED = {"SKIP_SAVE", "HIDDEN"}
 
@@ -164,7 +168,11 @@ class ONE2345_OT_generate_from_file(_Source, bpy.types.Operator):
         paths = [str(Path(self.directory, name)) for name in names] or [self.filepath]
         launch, settings = launch_from(context), self.settings(context)
         sources = [_picture(context, filepath=path, image="") for path in paths]
-        started = [jobs.submit(write, settings, title=title, launch=launch) for write, title in sources]
+        places = _row(context, settings.placement, len(sources))
+        started = [
+            jobs.submit(write, replace(settings, placement=place), title=title, launch=launch)
+            for (write, title), place in zip(sources, places, strict=True)
+        ]
         if self.wait or bpy.app.background:
             for job_id in started:
                 _finish(job_id)
@@ -310,6 +318,15 @@ def _picture(context: bpy.types.Context, *, filepath: str, image: str) -> tuple[
             f"There is no image {image!r} in this file." if image else "Choose a picture first."
         )
     return pictures.from_datablock(chosen), Path(chosen.name).stem
+
+
+def _row(context: bpy.types.Context, first: Placement, count: int) -> list[Placement]:
+    """Places side by side for several objects at once, from the first one to the right."""
+    if count == 1:
+        return [first]
+    x, y, z = first.location or triple(current_scene(context).cursor.location)
+    step = first.size * _ROW_STEP
+    return [replace(first, location=(x + number * step, y, z)) for number in range(count)]
 
 
 def _finish(job_id: str) -> None:

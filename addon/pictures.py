@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from .errors import SourceError
 
@@ -60,15 +61,22 @@ def _save_pixels(image: bpy.types.Image, path: Path) -> Path:
 
 
 def _save_copy(image: bpy.types.Image, path: Path) -> None:
-    """Save as PNG; the datablock keeps its path, format and unsaved state.
+    """Save the pixels as PNG by way of a picture of our own.
 
-    A copy of the datablock would do no good: it reads the file anew and knows no unsaved strokes.
+    A copy of the datablock would read the file anew, without unsaved strokes, and saving the datablock itself
+    would change its path in Blender 4.2.
     """
     if not image.has_data:
         image.update()  # makes Blender load or generate the picture, or raise
-    kept = image.file_format
+    width, height = image.size
+    pixels = np.empty(width * height * 4, dtype=np.float32)
+    image.pixels.foreach_get(pixels)
+    ours = bpy.data.images.new(path.stem, width, height, alpha=True, float_buffer=image.is_float)
     try:
-        image.file_format = "PNG"
-        image.save(filepath=str(path), save_copy=True)
+        ours.colorspace_settings.name = image.colorspace_settings.name
+        ours.alpha_mode = image.alpha_mode
+        ours.pixels.foreach_set(pixels)
+        ours.filepath_raw, ours.file_format = str(path), "PNG"
+        ours.save()
     finally:
-        image.file_format = kept
+        bpy.data.images.remove(ours)

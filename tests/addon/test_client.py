@@ -1,5 +1,6 @@
 """The client against a fake backend that misbehaves in every way we could think of."""
 
+import gc
 import time
 
 import pytest
@@ -60,6 +61,15 @@ def host(make_launch, tmp_path):
         host.client.stop()
 
 
+@pytest.fixture
+def no_collection():
+    """No garbage collection while time is taken: a test that keeps all events would measure its own."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 def test_a_job_goes_through_all_stages_and_leaves_the_client_idle(host):
     host = host("works")
     host.until_state(State.IDLE)
@@ -94,17 +104,17 @@ def test_noise_between_messages_does_no_harm(host):
     assert host.until_event(protocol.Done, protocol.Failed).TYPE == "done"
 
 
-def test_a_flood_of_messages_never_holds_blender_for_long(host):
+def test_a_flood_of_messages_never_holds_blender_for_long(host, no_collection):
     host = host("floods")
     host.submit()
-    longest = 0.0
+    turns = []
     while not any(isinstance(event, protocol.Done) for event in host.events):
-        start = time.perf_counter()
+        start = time.thread_time()  # not the clock on the wall, which a loaded machine holds up
         host.events += host.client.poll()
-        longest = max(longest, time.perf_counter() - start)
+        turns.append(time.thread_time() - start)
     assert len(host.events) > 20_000
-    # The budget of 5 ms, one read of 64 KiB, and what a loaded machine adds.
-    assert longest < 0.05
+    # The budget of 5 ms, and a read of 64 KiB begun just before its end.
+    assert max(turns) < 0.01
 
 
 def test_half_a_message_waits_for_its_other_half(host):

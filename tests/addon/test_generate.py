@@ -47,6 +47,19 @@ def test_an_image_of_the_file_needs_no_path(enabled, make_python):
     assert bpy.context.object.name == "painted"
 
 
+def test_several_pictures_stand_side_by_side(enabled, make_python, picture):
+    use(enabled, make_python, "works")
+    (picture.parent / "ball.png").write_bytes(picture.read_bytes())
+    bpy.ops.one2345.generate_from_file(
+        directory=str(picture.parent),
+        files=[{"name": picture.name}, {"name": "ball.png"}],
+        location=(1, 2, 0),
+        size=2.0,
+    )
+    assert bpy.data.objects["toy car"].location[:] == (1, 2, 0)
+    assert bpy.data.objects["ball"].location[:] == (3.5, 2, 0)
+
+
 @pytest.mark.parametrize(
     ("behaviour", "words"),
     [
