@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from backend.diffusion.latents import ZERO123PLUS_SCALING, LatentScaling
 from backend.errors import ConfigError
+from backend.models.blocks3d import narrow_norms
 
 MIN_ALPHA = 1 / 255
 """Below this a pixel has no colour of its own."""
@@ -113,6 +114,7 @@ class ViewAutoencoder(nn.Module):
         nn.init.constant_(
             self.kl.get_parameter("quant_conv.bias")[config.latent_channels :], QUIET_LOG_VARIANCE
         )
+        narrow_norms(self.kl)
         self.register_buffer("raw_mean", torch.zeros(config.latent_channels))
         self.register_buffer("raw_scale", torch.ones(config.latent_channels))
 

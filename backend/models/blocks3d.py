@@ -53,11 +53,19 @@ class DenseLayer(nn.Module):
 class GroupNorm(nn.GroupNorm):
     """Group normalisation in the precision of its input; autocast would widen the whole volume."""
 
-    def forward(self, input: Float[Tensor, "b c x y z"]) -> Float[Tensor, "b c x y z"]:
+    def forward(self, input: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
         """Normalise; sums are kept in float32."""
         with torch.autocast(input.device.type, enabled=False):
             weight, bias = self.weight.to(input.dtype), self.bias.to(input.dtype)
             return F.group_norm(input, self.num_groups, weight, bias, self.eps)
+
+
+def narrow_norms(net: nn.Module) -> None:
+    """Let every group normalisation inside `net` keep the precision of its input (see `GroupNorm`)."""
+    for parent in list(net.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.GroupNorm:
+                setattr(parent, name, GroupNorm(child.num_groups, child.num_channels, child.eps))
 
 
 class ChannelNorm(nn.LayerNorm):

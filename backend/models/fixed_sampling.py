@@ -1,4 +1,4 @@
-"""Trilinear samples of volumes at points that never change, as the product with a fixed sparse matrix.
+"""Trilinear samples of volumes at points that never change, row by row.
 
 `grid_sample` finds the eight cells around every point again for every channel of every sample, and its
 gradient adds them one by one. Here a row holds a cell of all volumes, so both ways read and write whole rows.
@@ -46,54 +46,35 @@ class FixedSampling(nn.Module):
     def __init__(self, points: Float[Tensor, "n 3"], size: int) -> None:
         super().__init__()
         index, weight = trilinear_taps(points, size)
-        self.num_cells = size**3
         self.register_buffer("index", index, persistent=False)
         self.register_buffer("weight", weight, persistent=False)
-        self._transposed: Tensor | None = None
 
     def forward(self, cells: Float[Tensor, "m c"]) -> Float[Tensor, "n c"]:
-        """Values at the points; float32."""
-        if torch.is_grad_enabled() and cells.requires_grad:
-            return _Sample.apply(cells.float(), self.index, self.weight, self._transpose())
-        return _gathered(cells.float(), self.index, self.weight)
-
-    def _transpose(self) -> Tensor:
-        """The sparse matrix that takes gradients at the points to gradients of the cells."""
-        if self._transposed is None or self._transposed.device != self.index.device:
-            points = torch.arange(self.index.shape[1], device=self.index.device).expand(8, -1)
-            where = torch.stack([self.index.flatten(), points.flatten()])
-            size = (self.num_cells, self.index.shape[1])
-            matrix = torch.sparse_coo_tensor(where, self.weight.flatten(), size, check_invariants=False)
-            self._transposed = matrix.coalesce().to_sparse_csr()
-        return self._transposed
-
-
-def _gathered(
-    cells: Float[Tensor, "m c"], index: Int[Tensor, "8 n"], weight: Float[Tensor, "8 n"]
-) -> Float[Tensor, "n c"]:
-    total = cells.new_zeros(index.shape[1], cells.shape[1])
-    for taps, share in zip(index, weight, strict=True):
-        total.addcmul_(cells.index_select(0, taps), share[:, None])
-    return total
+        """Values at the points, in the precision of the cells."""
+        return _Sample.apply(cells, self.index, self.weight)
 
 
 class _Sample(torch.autograd.Function):
-    """Gather forward, sparse product backward."""
+    """Gather weighted rows; the gradient is summed in float32 whatever the precision of the rows."""
 
     @staticmethod
     def forward(
-        ctx: torch.autograd.function.FunctionCtx,
-        cells: Tensor,
-        index: Tensor,
-        weight: Tensor,
-        transposed: Tensor,
+        ctx: torch.autograd.function.FunctionCtx, cells: Tensor, index: Tensor, weight: Tensor
     ) -> Tensor:
-        ctx.transposed = transposed  # pyright: ignore[reportAttributeAccessIssue] - fixed, needs no version check
-        return _gathered(cells, index, weight)
+        ctx.save_for_backward(index, weight)
+        ctx.num_cells = len(cells)  # pyright: ignore[reportAttributeAccessIssue]
+        total = cells.new_zeros(index.shape[1], cells.shape[1])
+        for taps, share in zip(index, weight.to(cells.dtype), strict=True):
+            total.addcmul_(cells.index_select(0, taps), share[:, None])
+        return total
 
     @staticmethod
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - torch types it as taking anything
         ctx: torch.autograd.function.BackwardCFunction, grad: Tensor
-    ) -> tuple[Tensor, None, None, None]:
-        transposed = ctx.transposed  # pyright: ignore[reportAttributeAccessIssue]
-        return transposed @ grad.contiguous(), None, None, None
+    ) -> tuple[Tensor, None, None]:
+        index, weight = ctx.saved_tensors  # pyright: ignore[reportAssignmentType] - as many as were saved
+        wide = grad.to(torch.promote_types(grad.dtype, torch.float32))
+        total = wide.new_zeros(ctx.num_cells, grad.shape[1])  # pyright: ignore[reportAttributeAccessIssue]
+        for taps, share in zip(index, weight.to(wide.dtype), strict=True):
+            total.index_add_(0, taps, wide * share[:, None])
+        return total.to(grad.dtype), None, None

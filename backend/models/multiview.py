@@ -18,6 +18,7 @@ from backend.geometry.cameras import (
     ViewRig,
     sheet_from_views,
 )
+from backend.models.blocks3d import narrow_norms
 from backend.models.picture_volume import PictureVolume, VolumeConfig
 from backend.models.reference_attention import ReferenceBank, install_reference_attention
 
@@ -132,6 +133,7 @@ class MultiviewNet(nn.Module):
         self.picture_position = nn.Parameter(0.02 * torch.randn(config.position_channels, size, size))
         self.register_buffer("rays", _canvas_rays(config), persistent=False)
         self.volume = _build_volume(config) if config.sees_volume else None
+        narrow_norms(self)
 
     def hint(self, condition: ViewCondition) -> Float[Tensor, "b o hh ww"]:
         """What the condition alone says of the canvas; its first channels are a guess of the clean latents.

@@ -101,7 +101,7 @@ class PictureVolume(nn.Module):
         for block in self.up:
             larger = F.interpolate(volume, scale_factor=2, mode="nearest")
             volume = block(torch.cat([larger, skips.pop()], dim=1), embedding)
-        return self.draw(self.out(F.silu(volume)).float())
+        return self.draw(self.out(F.silu(volume)))
 
     def draw(self, volume: Float[Tensor, "b k d h w"]) -> Float[Tensor, "b o hh ww"]:
         """Volume rendering (Max 1995) of density, then latents and features, over a learned background."""
@@ -109,12 +109,13 @@ class PictureVolume(nn.Module):
         cells = rearrange(volume, "b k d h w -> (d h w) (b k)")
         with torch.autocast(volume.device.type, enabled=False):
             sampled = self.sampling(cells).view(*self.is_inside.shape, batch, -1)
-            density, values = sampled[..., 0], sampled[..., 1:]
+            density, values = sampled[..., 0].float(), sampled[..., 1:]
             thickness = OPACITY_GAIN * 2 * UNIT_RADIUS / depths
             clearness = -F.softplus(density - 2) * thickness * self.is_inside[..., None]
             before = clearness.cumsum(0) - clearness
             weight = before.exp() * (1 - clearness.exp())
-            drawn = rearrange((weight[..., None] * values).sum(0), "h w b k -> b k h w")
+            seen = weight[..., None].to(values.dtype) * values
+            drawn = rearrange(seen.sum(0, dtype=torch.float32), "h w b k -> b k h w")
             opacity = rearrange(weight.sum(0), "h w b -> b 1 h w")
         latents, features = drawn.split([self.latent_channels, self.config.features], dim=1)
         latents = latents + (1 - opacity) * self.background[:, None, None]

@@ -1,4 +1,4 @@
-"""The sparse product samples as `grid_sample` does, forwards and backwards."""
+"""Fixed sampling samples as `grid_sample` does, forwards and backwards."""
 
 import torch
 import torch.nn.functional as F
