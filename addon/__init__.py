@@ -26,6 +26,7 @@ def register() -> None:
     menus.register()
     bpy.app.handlers.load_post.append(ticking.count_file)
     _commands.append(bpy.utils.register_cli_command(command.NAME, command.run))
+    ticking.start_recall()
     atexit.register(jobs.stop_backend)
 
 

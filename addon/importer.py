@@ -120,10 +120,12 @@ def _material(name: str, image: bpy.types.Image) -> bpy.types.Material:
 def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:
     if not name:
         active = _view_layer(scene).active_layer_collection
-        return active.collection if active is not None else scene.collection
+        return active.collection if active and active.collection.is_editable else scene.collection
     if name == scene.collection.name:
         return scene.collection
     collection = bpy.data.collections.get(name) or bpy.data.collections.new(name)
+    if not collection.is_editable:  # linked from another file
+        return scene.collection
     if collection not in scene.collection.children_recursive:
         scene.collection.children.link(collection)
     return collection

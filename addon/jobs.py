@@ -13,7 +13,7 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -237,6 +237,11 @@ def import_result(job_id: str, placement: Placement | None = None) -> bpy.types.
     obj = import_mesh(read_glb(path), placement=placement or job.placement, provenance=provenance)
     job.object_name, job.wants_import, job.message = obj.name, False, ""
     return obj
+
+
+def remember(earlier: Iterable[Job]) -> None:
+    """Put finished jobs of earlier sessions before those of this one."""
+    SESSION.jobs = {job.id: job for job in earlier} | SESSION.jobs
 
 
 def forget_ended() -> None:

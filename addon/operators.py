@@ -125,10 +125,9 @@ class ONE2345_OT_generate(_Source, bpy.types.Operator):
     def _generate(self, context: bpy.types.Context) -> None:
         write, title = _picture(context, filepath=self.filepath, image=self.image)
         job_id = jobs.submit(write, self.settings(context), title=title, launch=launch_from(context))
+        ticking.start()
         if self.wait or bpy.app.background:
             _finish(job_id)
-        else:
-            ticking.start()
 
 
 class ONE2345_OT_generate_from_file(_Source, bpy.types.Operator):
@@ -173,11 +172,10 @@ class ONE2345_OT_generate_from_file(_Source, bpy.types.Operator):
             jobs.submit(write, replace(settings, placement=place), title=title, launch=launch)
             for (write, title), place in zip(sources, places, strict=True)
         ]
+        ticking.start()
         if self.wait or bpy.app.background:
             for job_id in started:
                 _finish(job_id)
-        else:
-            ticking.start()
 
 
 class ONE2345_OT_cancel(bpy.types.Operator):

@@ -51,6 +51,8 @@ class PipeWriter:
                 if error.errno not in _FULL:
                     self._waiting = b""
                 return
+            if sent == 0:
+                return
             self._waiting = self._waiting[sent:]
 
 

@@ -4,14 +4,16 @@ import logging
 
 import bpy
 
-from . import jobs
+from . import history, jobs
 from .errors import AddonError
 from .jobs import Job, JobState
+from .preferences import data_root, preferences
 
 log = logging.getLogger(__name__)
 
 BUSY_S = 0.1
 IDLE_S = 1.0
+NUM_EARLIER = 6
 
 
 def start() -> None:
@@ -23,10 +25,28 @@ def start() -> None:
     bpy.app.timers.register(_tick, first_interval=BUSY_S, persistent=True)
 
 
+def start_recall() -> None:
+    """List earlier results once Blender has started up; in background mode there is no list to show."""
+    if not bpy.app.background:
+        bpy.app.timers.register(recall, first_interval=IDLE_S, persistent=True)
+
+
 def stop() -> None:
-    """End the timer."""
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    """End all timers."""
+    for function in (_tick, recall):
+        if bpy.app.timers.is_registered(function):
+            bpy.app.timers.unregister(function)
+
+
+def recall() -> None:
+    """List the results of earlier sessions."""
+    try:
+        folder = data_root(preferences(bpy.context))
+    except AddonError as error:
+        log.info("no earlier results: %s", error)
+        return
+    jobs.remember(history.finished_jobs(folder, count=NUM_EARLIER))
+    redraw()
 
 
 def tick() -> float | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         command,
         errors,
         glb,
+        history,
         importer,
         jobs,
         launch,
@@ -48,6 +49,7 @@ else:
     command = _module("addon.command")
     errors = _module("addon.errors")
     glb = _module("addon.glb")
+    history = _module("addon.history")
     importer = _module("addon.importer")
     jobs = _module("addon.jobs")
     launch = _module("addon.launch")
@@ -69,6 +71,7 @@ __all__ = [
     "command",
     "errors",
     "glb",
+    "history",
     "importer",
     "jobs",
     "launch",

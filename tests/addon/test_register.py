@@ -20,7 +20,8 @@ def traces():
     ]
     for menu in (bpy.types.VIEW3D_MT_mesh_add, bpy.types.IMAGE_MT_image):
         found += [draw.__name__ for draw in menu.draw._draw_funcs if "one2345" in draw.__module__]
-    found += ["timer"] if bpy.app.timers.is_registered(ticking._tick) else []
+    timers = (ticking._tick, ticking.recall)
+    found += [timer.__name__ for timer in timers if bpy.app.timers.is_registered(timer)]
     return found
 
 
