@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from backend.devices import choose_device, device_name
-from backend.errors import Cancelled, ConfigError, GpuMemoryError, One2345Error, StorageError
+from backend.errors import Cancelled, ConfigError, GpuMemoryError, InputError, One2345Error, StorageError
 from backend.evaluate import runs
 from backend.evaluate.metrics import F_THRESHOLDS, summarise
 from backend.evaluate.scoring import IS_BETTER_LOW, Scores, colour_scores, geometry_scores, view_scores
@@ -71,9 +71,16 @@ class _Evaluation:
         return self.setup.resources.device
 
     def judge(self, path: Path, number: int) -> tuple[dict[str, object], Row | None]:
-        """Run and score one object; a job that fails scores zero and says why."""
+        """Run and score one object.
+
+        A job that fails scores zero and says why; a file that cannot be read has no scores.
+        """
         start = time.monotonic()
-        subject = read_subject(path)
+        try:
+            subject = read_subject(path)
+        except InputError as error:
+            log.warning("%s is left out: %s", path.name, error)
+            return {"name": path.stem, "error": str(error), "scores": {}}, None
         truth = true_views(subject, self.rig, device=self.device)
         given = None
         if self.route == "image":
@@ -122,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
             rows += [row] if row is not None else []
             sys.stderr.write(f"{number + 1}/{len(files)} {_line(entry)}\n")
             _write_report(args, entries, evaluation)
-    if args.sheet is not None:
+    if args.sheet is not None and rows:
         write_sheet(rows, args.sheet)
     sys.stdout.write(_means(summary(entries)))
     return 0

@@ -8,7 +8,7 @@ from torch import Tensor
 from backend.evaluate.inside import inside_cells
 from backend.evaluate.metrics import iou, surface_scores
 from backend.evaluate.pictures import other_cameras, picture_scores
-from backend.evaluate.surface import is_watertight, num_shells, sample_surface
+from backend.evaluate.surface import NUM_SAMPLES, is_watertight, num_shells, sample_surface
 from backend.geometry.cameras import ViewRig
 from backend.geometry.meshes import Mesh, TexturedMesh
 from backend.geometry.placement import unit_box
@@ -29,7 +29,7 @@ def geometry_scores(ours: Mesh | TexturedMesh, true: TexturedMesh, *, device: to
     for mesh in (ours, true):
         place = unit_box(mesh.vertices, mesh.faces)
         vertices = place(mesh.vertices.astype(np.float64))
-        samples.append(sample_surface(vertices, mesh.faces))
+        samples.append(sample_surface(vertices, mesh.faces, count=NUM_SAMPLES))
         volumes.append(inside_cells(vertices, mesh.faces, resolution=VOLUME_RESOLUTION, device=device))
     return {
         **surface_scores(samples[0], samples[1]),

@@ -16,11 +16,12 @@ from backend.geometry.render import render
 
 TILE_PX = 128
 
-Row = list[Float[Tensor, "4 h w"]]
+Row = list[Tensor]
+"""RGBA pictures of any sizes."""
 
 
 def make_row(
-    given: Float[Tensor, "4 h w"] | None,
+    given: Float[Tensor, "4 hh ww"] | None,
     views: Float[Tensor, "v 4 h w"],
     ours: Mesh | TexturedMesh | None,
     true: TexturedMesh,
