@@ -70,8 +70,7 @@ def make_parser() -> Parser:
     generate.add_argument(
         "--from",
         dest="start_from",
-        type=Stage,
-        choices=list(Stage),
+        type=_one_of(Stage),
         help="make this stage and all later ones anew",
     )
     _add_shape(generate)

@@ -48,7 +48,11 @@ def _guarded(command: Callable[[argparse.Namespace], int], arguments: argparse.N
     """Run a command; every error becomes one line and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     make_repeatable()
-    with private_stdout() as stream, redirect_stdout(io.TextIOWrapper(stream, "utf-8", write_through=True)):
+    with (
+        private_stdout() as stream,
+        io.TextIOWrapper(stream, "utf-8", write_through=True) as text,
+        redirect_stdout(text),
+    ):
         return _caught(command, arguments)
 
 
