@@ -268,7 +268,8 @@ class _Channel:
         if process.stdin is None or process.stdout is None:
             raise BackendError("The backend was started without pipes.")
         self.process = process
-        self._is_closed = False
+        self.is_at_end = False
+        """The process will say no more, and all it said has been taken."""
         self._streams = process.stdin, process.stdout
         self._reader, self._writer = PipeReader(process.stdout), PipeWriter(process.stdin)
         self._buffer = protocol.LineBuffer()
@@ -278,11 +279,6 @@ class _Channel:
     def send(self, message: protocol.Command) -> None:
         """Send a command; what the pipe does not take now goes with later polls."""
         self._writer.write(protocol.encode(message))
-
-    @property
-    def is_at_end(self) -> bool:
-        """The process will say no more and all it said has been taken."""
-        return self._is_closed and not self._lines
 
     def events(self, *, until: float) -> Iterator[protocol.Event]:
         """Messages that are there now; those that `until` (of perf_counter) leaves over wait."""
@@ -304,10 +300,10 @@ class _Channel:
             stream.close()
 
     def _fill(self) -> bool:
-        """Read once; False when nothing is there now or ever."""
-        data = None if self._is_closed else self._reader.read()
+        """Read once, when all lines are taken; False when nothing is there now or ever."""
+        data = None if self.is_at_end else self._reader.read()
         if not data:
-            self._is_closed = self._is_closed or data is not None
+            self.is_at_end = self.is_at_end or data is not None
             return False
         try:
             self._lines.extend(self._buffer.feed(data))

@@ -54,7 +54,7 @@ def tick() -> float | None:
     state_before = jobs.SESSION.client.state
     changed = jobs.poll()
     waiting = [job for job in jobs.recent() if job.state is JobState.DONE and job.wants_import]
-    is_rendering = bpy.app.is_job_running("RENDER")  # the scene must not change under a render
+    is_rendering = has_render()
     if not is_rendering:
         for job in waiting:
             _import(job)
@@ -63,6 +63,11 @@ def tick() -> float | None:
     if jobs.open_jobs() or (waiting and is_rendering):
         return BUSY_S
     return IDLE_S if jobs.SESSION.client.is_alive else None
+
+
+def has_render() -> bool:
+    """A render runs, under which the scene must not change."""
+    return bool(bpy.app.is_job_running("RENDER"))
 
 
 def redraw() -> None:

@@ -195,6 +195,16 @@ def floods(options):
     next_command("submit")
 
 
+def leaves(options):
+    """Does its work, says more than a poll can take, and is gone."""
+    hello()
+    ready()
+    submit = next_command("submit")
+    for step in range(FLOOD):
+        progress(submit["job"], "views", step % STEPS)
+    send("done", job=submit["job"], paths=[], report=report(submit["request"]))
+
+
 def halves(options):
     """Sends a message in two pieces, the second after a command; ends within another."""
     hello()
@@ -231,6 +241,7 @@ BEHAVIOURS = {
         ignores_cancel,
         ignores_all,
         floods,
+        leaves,
         halves,
         other_version,
     )

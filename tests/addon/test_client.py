@@ -117,6 +117,14 @@ def test_a_flood_of_messages_never_holds_blender_for_long(host, no_collection):
     assert max(turns) < 0.01
 
 
+def test_last_words_count_when_the_process_is_gone(host):
+    host = host("leaves")
+    host.submit()
+    host.until_state(State.FAILED)
+    ends = [event.TYPE for event in host.events if isinstance(event, protocol.Done | protocol.Failed)]
+    assert ends == ["done"]
+
+
 def test_half_a_message_waits_for_its_other_half(host):
     host = host("halves")
     host.submit()

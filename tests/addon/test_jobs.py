@@ -114,6 +114,16 @@ def test_the_timer_imports_a_finished_job_and_then_sleeps(submit):
     assert ticking.tick() is None
 
 
+def test_an_import_waits_for_the_end_of_a_render(submit, monkeypatch):
+    job = jobs.status(submit("works"))
+    with monkeypatch.context() as patch:
+        patch.setattr(ticking, "has_render", lambda: True)
+        tick_until(lambda: not job.is_open)
+        assert ticking.tick() == ticking.BUSY_S
+        assert not bpy.data.objects
+    tick_until(lambda: job.object_name)
+
+
 def test_a_result_is_not_imported_into_another_file(submit):
     job = jobs.status(submit("works"))
     bpy.ops.wm.read_homefile(use_empty=True)
