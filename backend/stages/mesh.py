@@ -4,7 +4,7 @@ import numpy as np
 
 from backend.artifacts import SparseShape
 from backend.errors import ArtifactError, OnStep, ignore_steps
-from backend.geometry.cleanup import drop_specks
+from backend.geometry.cleanup import drop_specks, smooth
 from backend.geometry.closing import close_shell
 from backend.geometry.marching import shape_colours, zero_level
 from backend.geometry.meshes import Mesh, with_colours
@@ -14,7 +14,7 @@ NUM_STEPS = 4
 
 
 def extract_mesh(shape: SparseShape, *, faces: int, on_step: OnStep = ignore_steps) -> Mesh:
-    """Close the shell, march cubes over it, drop specks and simplify to `faces` faces.
+    """Close the shell, march cubes over it, drop specks, smooth and simplify to `faces` faces.
 
     Returns:
         A closed mesh in generation space, faces outwards, with the shape's colours at its vertices.
@@ -26,7 +26,7 @@ def extract_mesh(shape: SparseShape, *, faces: int, on_step: OnStep = ignore_ste
         raise ArtifactError("The shape has no voxels; generate it again with another seed or picture")
     field = close_shell(shape)
     on_step(1, NUM_STEPS)
-    surface = drop_specks(zero_level(field))
+    surface = smooth(drop_specks(zero_level(field)))
     on_step(2, NUM_STEPS)
     simple = drop_specks(simplify(surface, faces=faces))
     on_step(3, NUM_STEPS)
