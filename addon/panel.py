@@ -196,7 +196,8 @@ def _draw_stage(column: bpy.types.UILayout, job: Job, stage: Stage) -> None:
         column.label(text=f"{name}  {job.finished[stage]:.1f} s", icon="CHECKMARK")
     elif stage is job.stage:
         factor = job.step / job.total if job.total else 0.0
-        column.progress(factor=factor, text=f"{name}  {job.step}/{job.total}", type="BAR")
+        steps = f"  {job.step}/{job.total}" if job.total > 1 else ""
+        column.progress(factor=factor, text=name + steps, type="BAR")
     else:
         row = column.row()
         row.enabled = False
