@@ -11,7 +11,7 @@ import warp as wp
 from jaxtyping import Bool, Float, Int
 
 from backend.geometry.grids import cell_centres
-from backend.geometry.raycast import start_warp
+from backend.geometry.raycast import ray_device, shared_stream, start_warp
 
 
 @wp.kernel
@@ -32,16 +32,17 @@ def inside_cells(
 ) -> Bool[np.ndarray, "x y z"]:
     """Cells of the grid over [-0.5, 0.5]^3 whose centre the mesh winds around (Barill et al. 2018)."""
     start_warp()
-    points = cell_centres(resolution, device=device).reshape(-1, 3).contiguous()
-    corners = torch.as_tensor(vertices, dtype=torch.float32, device=device).contiguous()
-    indices = torch.as_tensor(faces.astype(np.int32), device=device).reshape(-1).contiguous()
-    sign = torch.ones(len(points), device=device)
-    with wp.ScopedDevice(str(device)):
+    place = ray_device(device)
+    points = cell_centres(resolution, device=place).reshape(-1, 3).contiguous()
+    corners = torch.as_tensor(vertices, dtype=torch.float32, device=place).contiguous()
+    indices = torch.as_tensor(faces.astype(np.int32), device=place).reshape(-1).contiguous()
+    sign = torch.ones(len(points), device=place)
+    with shared_stream(place):
         mesh = wp.Mesh(
             points=wp.from_torch(corners, dtype=wp.vec3),
             indices=wp.from_torch(indices, dtype=wp.int32),
             support_winding_number=True,
         )
-        wp.launch(_signs, len(points), [mesh.id, wp.from_torch(points, dtype=wp.vec3), wp.from_torch(sign)])
-        wp.synchronize_device()
+        arrays = [mesh.id, wp.from_torch(points, dtype=wp.vec3), wp.from_torch(sign)]
+        wp.launch(_signs, len(points), arrays, device=str(place))
     return (sign < 0).reshape((resolution,) * 3).cpu().numpy()

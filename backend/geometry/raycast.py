@@ -91,6 +91,22 @@ def start_warp() -> None:
     wp.init()
 
 
+def ray_device(device: torch.device | str) -> torch.device:
+    """Where rays for `device` are cast: warp knows CUDA and the CPU, which also stands in for all others."""
+    wanted = torch.device(device)
+    return wanted if wanted.type == "cuda" else torch.device("cpu")
+
+
+@contextmanager
+def shared_stream(device: torch.device) -> Iterator[None]:
+    """Run warp in torch's stream: each sees the other's results without waiting for the device."""
+    if device.type != "cuda":
+        yield
+        return
+    with wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(device))):
+        yield
+
+
 class Bvh:
     """A mesh prepared for queries on one device; numpy arrays or tensors in, tensors there out."""
 
@@ -102,10 +118,10 @@ class Bvh:
         device: torch.device | str = "cpu",
     ) -> None:
         start_warp()
-        self.device = torch.device(device)
+        self.device = ray_device(device)
         self.vertices = self._floats(vertices)
         self.faces = torch.as_tensor(faces, device=self.device).to(torch.int32).contiguous()
-        with self._stream():
+        with shared_stream(self.device):
             self._mesh = wp.Mesh(
                 points=wp.from_torch(self.vertices, dtype=wp.vec3),
                 indices=wp.from_torch(self.faces.reshape(-1), dtype=wp.int32),
@@ -175,7 +191,7 @@ class Bvh:
             wp.from_torch(hits.barycentric, dtype=wp.vec3),
             wp.from_torch(hits.distance),
         ]
-        with self._stream():
+        with shared_stream(self.device):
             wp.launch(
                 kernel,
                 len(hits.face),
@@ -183,12 +199,3 @@ class Bvh:
                 outputs=outputs,
                 device=str(self.device),
             )
-
-    @contextmanager
-    def _stream(self) -> Iterator[None]:
-        """Run warp in torch's stream: each sees the other's results without waiting for the device."""
-        if self.device.type != "cuda":
-            yield
-            return
-        with wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(self.device))):
-            yield

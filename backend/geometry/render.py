@@ -26,14 +26,17 @@ def render(
     device: torch.device | str = "cpu",
     supersamples: int = SUPERSAMPLES,
 ) -> Float[Tensor, "v 4 h w"]:
-    """Pictures of `size` x `size` pixels, RGBA with straight alpha, sRGB-encoded, on `device`.
+    """Pictures of `size` x `size` pixels, RGBA with straight alpha, sRGB-encoded, where the rays are.
 
     Rays are averaged as encoded and weighted by their coverage, as image editors do. Both sides of a
     face show.
     """
     surface = Surface(mesh, device=device)
     return torch.stack(
-        [surface.picture(cameras.to(device)[view], size, supersamples) for view in range(len(cameras.fov))]
+        [
+            surface.picture(cameras.to(surface.bvh.device)[view], size, supersamples)
+            for view in range(len(cameras.fov))
+        ]
     )
 
 
@@ -44,13 +47,13 @@ class Surface:
         self.bvh = Bvh(mesh.vertices, mesh.faces, device=device)
         self._texture = None
         if isinstance(mesh, TexturedMesh):
-            picture = torch.from_numpy(np.array(mesh.texture)).to(device).float() / 255
+            picture = torch.from_numpy(np.array(mesh.texture)).to(self.bvh.device).float() / 255
             self._texture = rearrange(picture, "h w c -> 1 c h w")
-            self._values = torch.from_numpy(np.array(mesh.uv)).to(device)
+            self._values = torch.from_numpy(np.array(mesh.uv)).to(self.bvh.device)
         elif mesh.colours is not None:
-            self._values = torch.from_numpy(np.array(mesh.colours)).to(device)
+            self._values = torch.from_numpy(np.array(mesh.colours)).to(self.bvh.device)
         else:
-            self._values = torch.full((len(mesh.vertices), 3), BARE, device=device)
+            self._values = torch.full((len(mesh.vertices), 3), BARE, device=self.bvh.device)
 
     def colours(self, hits: Hits) -> Float[Tensor, "n 3"]:
         """sRGB colours where rays meet the surface; meaningless for misses."""
