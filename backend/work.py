@@ -15,6 +15,7 @@ from backend.models.cache import NetworkCache
 from backend.models.registry import WeightSet
 from backend.presets import PRESETS
 from backend.protocol import BACKEND_VERSION, Json, Request, Stage
+from backend.stages.matte import with_silhouettes
 from backend.stages.occupancy import OccupancySampling
 from backend.stages.shape import ShapeSampling
 from backend.stages.texture import TextureConfig
@@ -83,5 +84,5 @@ class Work:
         }
 
     def views(self) -> Float[Tensor, "v 4 h w"]:
-        """The six views of the job."""
-        return read_views(self.job.path(Stage.VIEWS))
+        """The six views of the job; a sheet without transparency gets silhouettes."""
+        return with_silhouettes(read_views(self.job.path(Stage.VIEWS)))

@@ -142,6 +142,20 @@ def plain_background_alpha(colours: Colours) -> Grey | None:
     return ndimage.uniform_filter((~background).astype(np.float32), 3) * ~background
 
 
+def with_silhouettes(views: Float[Tensor, "v 4 h w"]) -> Float[Tensor, "v 4 h w"]:
+    """Give opaque views, as weights that paint a grey background draw them, the alpha of what is before it.
+
+    Views with any transparency, and tiles without a plain background, come back as they are.
+    """
+    if (views[:, 3] < 1).any():
+        return views
+    cut = []
+    for view in views:
+        alpha = plain_background_alpha(view[:3].permute(1, 2, 0).numpy())
+        cut.append(view[3] if alpha is None else torch.from_numpy(alpha))
+    return torch.cat([views[:, :3], torch.stack(cut)[:, None]], dim=1)
+
+
 def saliency(colours: Colours, model: Path) -> Grey:
     """U2-Net's map of what stands out, in [0, 1] at the size of the picture; zeros where nothing does.
 

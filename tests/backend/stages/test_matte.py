@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from backend.errors import InputError, NothingFound, WeightsError
 from backend.geometry.framing import PICTURE_FILL
 from backend.stages import matte
-from backend.stages.matte import cut_out, main_pieces, plain_background_alpha, refine
+from backend.stages.matte import cut_out, main_pieces, plain_background_alpha, refine, with_silhouettes
 
 BOX = (60, 40, 120, 140)
 
@@ -123,3 +123,17 @@ def test_refining_moves_a_coarse_edge_to_the_pictures():
     fine = refine(colours, coarse)
     assert np.ptp(fine[50, 47:53]) > np.ptp(coarse[50, 47:53])
     assert fine[50, 49] < 0.5 <= fine[50, 50]
+
+
+def test_views_on_grey_get_their_silhouettes():
+    views = torch.full((6, 4, 32, 32), 0.5)
+    views[:, 3] = 1
+    views[:, 0, 8:24, 8:24] = 1
+    alpha = with_silhouettes(views)[:, 3]
+    assert alpha[:, 10:22, 10:22].min() == 1
+    assert alpha[:, :6].max() == 0
+
+
+def test_views_with_transparency_stay_as_they_are():
+    views = torch.rand(6, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(with_silhouettes(views), views)
