@@ -19,6 +19,9 @@ MAX_TILE_PX = 2048
 SOLID_PX = 4
 """Side of the patch that stands for a material of one colour."""
 
+UV_SLACK = 1e-4
+"""How far beyond [0, 1] texture coordinates may be that repeat nothing."""
+
 TILE_BORDER = 2
 """Pixels repeated around each picture of a joined texture, so that filtering never reaches the next one."""
 
@@ -42,14 +45,20 @@ def read_glb(path: Path) -> Mesh:
 def read_textured_glb(path: Path) -> TexturedMesh:
     """Read a file as one mesh with one texture, into which all its materials are joined.
 
-    Vertices are repeated where parts or repetitions of a texture meet. Colours of vertices count only
+    A file whose parts share one picture, or have none, keeps its texture coordinates when they lie in [0, 1].
+    Else vertices are repeated where parts or repetitions of a texture meet. Colours of vertices count only
     where there is no texture.
 
     Raises:
         InputError: the file is missing, damaged, empty or compressed.
     """
-    pieces = [_piece(part) for part in _read(path)]
-    texture, corners = _stacked([piece.picture for piece in pieces])
+    parts = _read(path)
+    shared = _shared_picture(parts)
+    pieces = [_piece(part) if shared is None else _plain_piece(part, shared) for part in parts]
+    if shared is None:
+        texture, corners = _stacked([piece.picture for piece in pieces])
+    else:
+        texture, corners = shared, [np.zeros(2)] * len(pieces)
     offsets = np.cumsum([0, *(len(piece.positions) for piece in pieces)])
     vertices = np.concatenate([piece.positions for piece in pieces])
     faces = np.concatenate([piece.faces + offset for piece, offset in zip(pieces, offsets, strict=False)])
@@ -121,14 +130,45 @@ class _Piece:
     picture: UInt8[np.ndarray, "h w 3"]
 
 
+def _shared_picture(parts: list[Part]) -> UInt8[np.ndarray, "h w 3"] | None:
+    """The one picture that all parts show without repeating it; None where there is no such picture."""
+    first = parts[0]
+    for part in parts:
+        if part.uv is None or part.uv.min() < -UV_SLACK or part.uv.max() > 1 + UV_SLACK:
+            return None
+        if part.texture is not first.texture or not np.array_equal(part.factor, first.factor):
+            return None
+        if part.texture is None and part.colours is not None:
+            return None
+    return _solid(first.factor) if first.texture is None else _tinted(first.texture, first.factor)
+
+
+def _plain_piece(part: Part, picture: UInt8[np.ndarray, "h w 3"]) -> _Piece:
+    uv = np.zeros((len(part.positions), 2)) if part.uv is None else part.uv
+    return _Piece(part.positions, part.faces, uv * [picture.shape[1], picture.shape[0]], picture)
+
+
+def _solid(factor: Float[np.ndarray, " 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    colour = np.round(srgb_from_linear(factor) * 255).astype(np.uint8)
+    return np.tile(colour, (SOLID_PX, SOLID_PX, 1))
+
+
+def _tinted(
+    picture: UInt8[np.ndarray, "h w 3"], factor: Float[np.ndarray, " 3"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture times a base colour."""
+    if np.allclose(factor, 1):
+        return picture
+    return np.round(srgb_from_linear(linear_from_u8(picture) * factor) * 255).astype(np.uint8)
+
+
 def _piece(part: Part) -> _Piece:
     if part.texture is not None and part.uv is not None:
         return _textured_piece(part, part.texture, part.uv)
     if part.colours is not None:
         return _coloured_piece(part, part.colours)
-    colour = np.round(srgb_from_linear(part.factor) * 255).astype(np.uint8)
     centre = np.full((len(part.positions), 2), SOLID_PX / 2)
-    return _Piece(part.positions, part.faces, centre, np.tile(colour, (SOLID_PX, SOLID_PX, 1)))
+    return _Piece(part.positions, part.faces, centre, _solid(part.factor))
 
 
 def _textured_piece(part: Part, texture: UInt8[np.ndarray, "h w 3"], uv: Float[np.ndarray, "v 2"]) -> _Piece:
@@ -148,9 +188,7 @@ def _textured_piece(part: Part, texture: UInt8[np.ndarray, "h w 3"], uv: Float[n
         if size != (width, height)
         else texture
     )
-    if not np.allclose(part.factor, 1):
-        small = np.round(srgb_from_linear(linear_from_u8(small) * part.factor) * 255).astype(np.uint8)
-    picture = np.tile(small, (repeats[1], repeats[0], 1))
+    picture = np.tile(_tinted(small, part.factor), (repeats[1], repeats[0], 1))
     pixels = np.minimum(local, repeats) * np.array(size)
     return _Piece(part.positions[vertex], index.reshape(-1, 3), pixels, picture)
 

@@ -36,7 +36,7 @@ class Part:
     Attributes:
         positions: Vertices in glTF's frame.
         faces: Counter-clockwise seen from outside, also under a mirroring transform.
-        uv: Texture coordinates of the base colour, top left origin.
+        uv: Texture coordinates of the base colour, without a texture the first ones; top left origin.
         colours: COLOR_0 in linear light.
         factor: Base colour in linear light.
         texture: sRGB pixels of the base colour.
@@ -131,14 +131,14 @@ class Gltf:
         factor = np.array(
             surface.get("baseColorFactor", old.get("diffuseFactor", [1, 1, 1, 1]))[:3], np.float64
         )
-        info = surface.get("baseColorTexture", old.get("diffuseTexture"))
-        if info is None:
-            return factor, None, None
+        info = surface.get("baseColorTexture", old.get("diffuseTexture")) or {}
         name = f"TEXCOORD_{_index(info.get('texCoord', 0))}"
-        source = self.tree["textures"][_index(info["index"])].get("source")
-        if source is None or name not in primitive["attributes"]:
+        if name not in primitive["attributes"]:
             return factor, None, None
         uv = self.accessor(primitive["attributes"][name])[:, :2].astype(np.float64)
+        source = self.tree["textures"][_index(info["index"])].get("source") if info else None
+        if source is None:
+            return factor, None, uv
         return (
             factor,
             self.picture(source),

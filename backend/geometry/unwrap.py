@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +37,80 @@ class Unwrapped:
     is_charted: bool
 
 
+class Unwrapping:
+    """An unwrap that goes on in a process of its own while its owner does other things.
+
+    Use it as a context: leaving it ends the process. It cuts a mesh open and lays it flat without overlaps,
+    with room for filtering between the charts.
+    """
+
+    def __init__(self, mesh: Mesh, *, texture_px: int, time_limit: float = TIME_LIMIT) -> None:
+        self._mesh, self._texture_px, self._limit = mesh, texture_px, time_limit
+        self._end = time.monotonic() + time_limit
+        self._folder = tempfile.TemporaryDirectory(prefix="one2345-")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Unwrapping":
+        source, target = Path(self._folder.name, "in.npz"), Path(self._folder.name, "out.npz")
+        np.savez(
+            source,
+            vertices=self._mesh.vertices,
+            faces=self._mesh.faces,
+            texture_px=np.array(self._texture_px),
+        )
+        script = Path(__file__).with_name("xatlas_process.py")
+        command = [sys.executable, "-P", str(script), str(source), str(target)]
+        if len(self._mesh.faces):
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
+            except OSError as error:
+                log.warning("unwrapping cannot be started: %s", error)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._folder.cleanup()
+
+    def result(self) -> Unwrapped:
+        """Wait for the charts; when there are none in time every face gets its own place."""
+        charts = self._charts()
+        if charts is not None:
+            return charts
+        log.warning("every face gets its own place in the texture")
+        return grid_of_triangles(self._mesh, texture_px=self._texture_px)
+
+    def _charts(self) -> Unwrapped | None:
+        if self._process is None:
+            return None
+        try:
+            code = self._process.wait(max(self._end - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            log.warning("unwrapping took more than %g s", self._limit)
+            return None
+        if code != 0:
+            log.warning("unwrapping failed with exit code %d", code)
+            return None
+        with np.load(Path(self._folder.name, "out.npz")) as made:
+            charts = Unwrapped(made["vertex"], made["faces"], made["uv"].clip(0, 1), is_charted=True)
+        same = charts.faces.shape == self._mesh.faces.shape
+        if not same or not np.array_equal(charts.vertex[charts.faces], self._mesh.faces):
+            log.warning("unwrapping lost faces")
+            return None
+        return charts
+
+
 def unwrap(mesh: Mesh, *, texture_px: int, time_limit: float = TIME_LIMIT) -> Unwrapped:
-    """Cut a mesh open and lay it flat without overlaps, with room for filtering between the charts."""
-    charts = _by_xatlas(mesh, texture_px, time_limit) if len(mesh.faces) else None
-    return charts or grid_of_triangles(mesh, texture_px=texture_px)
+    """Unwrap a mesh and wait for it."""
+    with Unwrapping(mesh, texture_px=texture_px, time_limit=time_limit) as unwrapping:
+        return unwrapping.result()
 
 
 def grid_of_triangles(mesh: Mesh, *, texture_px: int) -> Unwrapped:
@@ -55,25 +126,3 @@ def grid_of_triangles(mesh: Mesh, *, texture_px: int) -> Unwrapped:
     uv = ((corners + origin) / cells).reshape(-1, 2).astype(np.float32)
     faces = np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
     return Unwrapped(mesh.faces.reshape(-1).astype(np.int64), faces, uv, is_charted=False)
-
-
-def _by_xatlas(mesh: Mesh, texture_px: int, time_limit: float) -> Unwrapped | None:
-    script = Path(__file__).with_name("xatlas_process.py")
-    with tempfile.TemporaryDirectory(prefix="one2345-") as folder:
-        source, target = Path(folder, "in.npz"), Path(folder, "out.npz")
-        np.savez(source, vertices=mesh.vertices, faces=mesh.faces, texture_px=np.array(texture_px))
-        command = [sys.executable, "-P", str(script), str(source), str(target)]
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=time_limit)
-        except subprocess.TimeoutExpired:
-            log.warning("unwrapping took more than %g s; every face gets its own place", time_limit)
-            return None
-        except (subprocess.CalledProcessError, OSError) as error:
-            log.warning("unwrapping failed (%s); every face gets its own place", error)
-            return None
-        with np.load(target) as made:
-            charts = Unwrapped(made["vertex"], made["faces"], made["uv"].clip(0, 1), is_charted=True)
-    if charts.faces.shape != mesh.faces.shape or not np.array_equal(charts.vertex[charts.faces], mesh.faces):
-        log.warning("unwrapping lost faces; every face gets its own place")
-        return None
-    return charts
