@@ -75,7 +75,7 @@ def say(text: str) -> None:
 
 def run(arguments: Sequence[str | Path], *, timeout_s: int | None = None) -> int:
     """Run a program in the repository with its output shown; returns its exit status (124: timed out)."""
-    # On a busy machine torch's threads burn more time waiting for each other than working (see backend/__main__.py).
+    # On a busy machine torch spends more time waiting in loops than working (see backend/__main__.py).
     environment = {"GOMP_SPINCOUNT": "10000", **os.environ}
     try:
         return subprocess.run(
