@@ -10,7 +10,8 @@ artifacts it read, settings, seed, weights). That decides what a resumed job doe
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,15 @@ from backend.protocol import (
     parse_json,
     to_data,
 )
-from backend.storage import PART_PREFIX, flush_to_disk, part_of, sha256_of, write_whole, writing_errors
+from backend.storage import (
+    PART_PREFIX,
+    flush_to_disk,
+    part_of,
+    sha256_of,
+    write_whole,
+    writing_errors,
+    writing_whole,
+)
 
 RECORD_FILE = "stages.json"
 
@@ -134,9 +143,9 @@ class Job:
                 for part in parts:
                     flush_to_disk(part)
                 files = {path.name: sha256_of(part) for path, part in zip(targets, parts, strict=True)}
-                for path in targets:
-                    path.unlink(missing_ok=True)
-                self._set_records({stage: Record(files, made_from)})
+                with self._changing_records({stage: Record(files, made_from)}):
+                    for path in targets:
+                        path.unlink(missing_ok=True)
                 for path, part in zip(targets, parts, strict=True):
                     part.replace(path)
             finally:
@@ -146,11 +155,12 @@ class Job:
     def forget(self, stages: Iterable[Stage]) -> None:
         """Make `stages` anew next time, whatever their files hold; the files stay until then."""
         whole = [stage for stage in stages if self.is_whole(stage)]
-        self._set_records({stage: Record(self.checksums(stage), STALE) for stage in whole})
+        with self._changing_records({stage: Record(self.checksums(stage), STALE) for stage in whole}):
+            pass
 
     def write_request(self, request: Request) -> None:
         """Keep what was asked for."""
-        _write_json(self.folder / REQUEST_FILE, to_data(request))
+        write_whole(self.folder / REQUEST_FILE, _json_bytes(to_data(request)))
 
     def read_request(self) -> Request | None:
         """What was asked for last, or None in a new job.
@@ -168,21 +178,24 @@ class Job:
 
     def write_report(self, report: Mapping[str, Json]) -> None:
         """Keep the report of the last run."""
-        _write_json(self.folder / REPORT_FILE, dict(report))
+        write_whole(self.folder / REPORT_FILE, _json_bytes(dict(report)))
 
     def read_report(self) -> dict[str, Json]:
         """The report of the last run; empty in a new job."""
         data = _read_json(self.folder / REPORT_FILE)
         return data if isinstance(data, dict) else {}
 
-    def _set_records(self, changes: Mapping[Stage, Record]) -> None:
+    @contextmanager
+    def _changing_records(self, changes: Mapping[Stage, Record]) -> Iterator[None]:
+        """Change the record after the block; that there is room for it is made sure before."""
         records = self._records | dict(changes)
         ordered = {stage: records[stage] for stage in Stage if stage in records}
         data: dict[str, Json] = {
             stage.value: {"files": dict(record.files), "made_from": record.made_from}
             for stage, record in ordered.items()
         }
-        _write_json(self.folder / RECORD_FILE, data)
+        with writing_whole(self.folder / RECORD_FILE, _json_bytes(data)):
+            yield
         self._records = ordered
 
 
@@ -205,8 +218,8 @@ def _record(entry: Json) -> Record:
     return Record({name: str(digest) for name, digest in files.items()}, made_from)
 
 
-def _write_json(path: Path, data: dict[str, Json]) -> None:
-    write_whole(path, (json.dumps(data, indent=2) + "\n").encode())
+def _json_bytes(data: dict[str, Json]) -> bytes:
+    return (json.dumps(data, indent=2) + "\n").encode()
 
 
 def _read_json(path: Path) -> Json:

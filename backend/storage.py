@@ -38,6 +38,7 @@ def writing_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        path = path.with_name(path.name.removeprefix(PART_PREFIX))
         if error.errno in _FULL:
             message = f"The disk is full: {path} cannot be written; free some space and run the job again"
         else:
@@ -56,8 +57,9 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file in one step.
+@contextmanager
+def writing_whole(path: Path, data: bytes) -> Iterator[None]:
+    """Put `data` on the disk beside `path` before the block, and in its place after it.
 
     Raises:
         StorageError: the disk is full or the place cannot be written; an older file stays as it was.
@@ -67,9 +69,20 @@ def write_whole(path: Path, data: bytes) -> None:
         try:
             part.write_bytes(data)
             flush_to_disk(part)
+            yield
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file in one step.
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written; an older file stays as it was.
+    """
+    with writing_whole(path, data):
+        pass
 
 
 def copy_whole(source: Path, target: Path) -> None:

@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from backend.errors import StorageError
 from backend.geometry.colour import linear_from_srgb
 from backend.geometry.glb_reader import read_glb, read_textured_glb
 from backend.geometry.meshes import Mesh, TexturedMesh, vertex_normals
+from backend.storage import writing_errors
 
 __all__ = [
     "ROUGHNESS",
@@ -46,10 +46,8 @@ def write_glb(mesh: Mesh | TexturedMesh, path: Path, *, extras: Mapping[str, obj
         StorageError: the file cannot be written.
     """
     data = encode_glb(mesh, extras=extras)
-    try:
+    with writing_errors(path):
         path.write_bytes(data)
-    except OSError as error:
-        raise StorageError(f"Cannot write {path} ({error.strerror}); choose another folder") from error
 
 
 def encode_glb(mesh: Mesh | TexturedMesh, *, extras: Mapping[str, object]) -> bytes:

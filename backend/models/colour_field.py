@@ -15,11 +15,12 @@ import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from backend.errors import ArtifactError, ConfigError, StorageError, WeightsError
+from backend.errors import ArtifactError, ConfigError, WeightsError
 from backend.models.weights import config_from_dict, config_to_json, load_state
+from backend.storage import writing_errors
 
 AXES = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 """For each pair of plane and line: the plane's two axes and the line's one."""
@@ -143,10 +144,9 @@ def save_field(field: ColourField, path: Path) -> None:
         StorageError: the file cannot be written.
     """
     state = {key: value.detach().cpu().half().contiguous() for key, value in field.state_dict().items()}
-    try:
-        save_file(state, path, metadata={"config": config_to_json(field.config)})
-    except (OSError, SafetensorError) as error:
-        raise StorageError(f"Cannot write {path} ({error}); choose another folder") from error
+    data = save(state, metadata={"config": config_to_json(field.config)})
+    with writing_errors(path):
+        path.write_bytes(data)
 
 
 def load_field(path: Path) -> ColourField:

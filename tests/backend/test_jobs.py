@@ -1,10 +1,12 @@
 """What a job's folder remembers, and what survives a bad moment."""
 
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from backend.errors import ArtifactError
+from backend.errors import ArtifactError, StorageError
 from backend.jobs import Job
 from backend.protocol import Request, Stage
 
@@ -136,3 +138,17 @@ def test_damaged_record_is_said_in_one_sentence(tmp_path, text):
     (tmp_path / "stages.json").write_text(text)
     with pytest.raises(ArtifactError, match="damaged"):
         Job(tmp_path)
+
+
+def test_no_room_for_the_record_leaves_the_older_file(tmp_path, monkeypatch):
+    job = Job(tmp_path)
+    put(job)
+
+    def full(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        put(job, text="new", source=SOURCE | {"seed": 2})
+    monkeypatch.undo()
+    assert Job(tmp_path).fits(Stage.VIEWS, SOURCE)
