@@ -202,3 +202,24 @@ def test_job_that_is_to_stop_sends_nothing_more(submit):
 
     assert run_job(submit, cast("RunJob", work), channel) == Cancelled(job="a")
     assert len(channel.events) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere end-of-file ends the process")
+def test_worker_dies_with_its_parent(tmp_path):
+    """The parent is killed; the worker's stdin stays open, so only the death signal can end it."""
+    fifo = tmp_path / "stdin"
+    os.mkfifo(fifo)
+    keeper = os.open(fifo, os.O_RDWR)
+    script = (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-m', 'backend', 'worker'], stdin=open({str(fifo)!r}))\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert isinstance(decode_event(parent.stdout.readline().rstrip(b"\n")), Hello)
+    parent.kill()
+    parent.wait()
+    parent.stdout.read()  # Ends when the worker, which holds the other end, is gone.
+    parent.stdout.close()
+    os.close(keeper)
