@@ -1,6 +1,6 @@
 """The sets of weights that come with the program, the user's own folders, and the matting network.
 
-A set is a folder with the five networks of `NETWORKS`. Its `SHA256SUMS` lists every file in the form of the
+A set is a folder with the five networks of `NETWORKS`. Its `SHA256SUMS` lists their files in the form of the
 `sha256sum` command, so that a damaged download or a half-copied folder is found.
 """
 
@@ -100,7 +100,7 @@ def rig_by_name(name: str) -> ViewRig:
 
 
 def write_checksums(folder: Path) -> Path:
-    """Write `SHA256SUMS` over all files of a set."""
+    """Write `SHA256SUMS` over the files of weights of a set; pages about it may change without it."""
     lines = [f"{sha256_of(folder / name)}  {name}\n" for name in _file_names(folder)]
     write_whole(folder / SUMS_FILE, "".join(lines).encode())
     return folder / SUMS_FILE
@@ -123,7 +123,7 @@ def verify(folder: Path) -> list[str]:
 
 
 def _file_names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != SUMS_FILE)
+    return sorted(path.name for path in folder.iterdir() if path.suffix == ".safetensors")
 
 
 def matting_model_path(data_root: Path) -> Path | None:

@@ -62,12 +62,19 @@ def test_sealed_set_is_well(tmp_path):
 
 def test_changed_missing_and_added_files_are_found(tmp_path):
     for name in ("a", "b"):
-        (tmp_path / name).write_bytes(b"weights")
+        (tmp_path / f"{name}.safetensors").write_bytes(b"weights")
     write_checksums(tmp_path)
-    (tmp_path / "a").write_bytes(b"weightz")
-    (tmp_path / "b").unlink()
-    (tmp_path / "c").touch()
-    assert [problem.split()[0] for problem in verify(tmp_path)] == ["b", "a", "c"]
+    (tmp_path / "a.safetensors").write_bytes(b"weightz")
+    (tmp_path / "b.safetensors").unlink()
+    (tmp_path / "c.safetensors").touch()
+    assert [problem[0] for problem in verify(tmp_path)] == ["b", "a", "c"]
+
+
+def test_pages_beside_the_weights_may_change(tmp_path):
+    (tmp_path / "vae.safetensors").write_bytes(b"weights")
+    write_checksums(tmp_path)
+    (tmp_path / "MODEL_CARD.md").write_text("new")
+    assert verify(tmp_path) == []
 
 
 def test_set_without_checksums_is_not_well(tmp_path):
