@@ -31,6 +31,9 @@ MAX_ITERATIONS = 400
 TOLERANCE = 1e-4
 """Of the conjugate gradients: length of the residual as a share of the right-hand side's."""
 
+NECK = 3
+"""Half the width, in voxels, of openings that count as holes in a wall: what lies behind is inside."""
+
 SWEEPS = 16
 """Jacobi sweeps on the full grid: they round off the steps of the coarse membrane."""
 
@@ -38,8 +41,8 @@ SWEEPS = 16
 def close_shell(shape: SparseShape) -> Float[Tensor, "x y z"]:
     """Dense signed distances in metres, whose zero level is closed and lies inside the grid.
 
-    Voxels of the shape keep their values, but for closed cavities, which nobody can see and which are filled,
-    and for the outermost layer of the grid, which is open space. Elsewhere only the sign counts.
+    Voxels of the shape keep their values, but for cavities, which nobody can see and which are filled, and
+    for the outermost layer of the grid, which is open space. Elsewhere only the sign counts.
 
     Raises:
         ArtifactError: when the shape encloses nothing.
@@ -49,7 +52,7 @@ def close_shell(shape: SparseShape) -> Float[Tensor, "x y z"]:
     sign = torch.where(field < 0, -1.0, 1.0)
     field = torch.where(field.abs() < NEAREST_TO_ZERO, sign * NEAREST_TO_ZERO, field)
     field = _with_open_border(field)
-    field = torch.where(_cavities(field), -field, field)
+    field = _with_open_border(torch.where(_cavities(field), -field, field))
     if not bool((field < 0).any()):
         raise ArtifactError("The shape encloses no volume; generate it again with another seed or picture")
     return field * shape.truncation
@@ -152,8 +155,30 @@ def _with_open_border(field: Float[Tensor, "x y z"]) -> Float[Tensor, "x y z"]:
 
 
 def _cavities(field: Float[Tensor, "x y z"]) -> Bool[Tensor, "x y z"]:
-    """Open voxels with no way to the border through faces of open voxels."""
+    """Open voxels inside: pockets that are reached through necks only, and what has no way out at all.
+
+    A pocket is open space farther than `NECK` from all walls that no equally wide way joins to the border;
+    the crevices beside it go with it. Gaps between bars have no such place and stay open.
+    """
     is_open = (field >= 0).numpy()
+    wide = is_open & ~_dilated(~is_open, NECK)
+    is_shut = _enclosed(wide)
+    pockets = _dilated(is_shut, NECK) & is_open
+    is_reached = _dilated(wide & ~is_shut, NECK)
+    inside = pockets | (is_open & ~is_reached & _dilated(pockets, 2 * NECK))
+    return torch.from_numpy(inside | _enclosed(is_open & ~inside))
+
+
+def _enclosed(is_open: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
+    """Open voxels with no way to the corner of the grid through faces of open voxels."""
     label = np.empty(is_open.shape, dtype=np.int32)
     ndimage.label(is_open, output=label)
-    return torch.from_numpy(is_open & (label != label[0, 0, 0]))
+    return is_open & (label != label[0, 0, 0])
+
+
+def _dilated(cells: Bool[np.ndarray, "x y z"], reach: int) -> Bool[np.ndarray, "x y z"]:
+    """Cells with one of `cells` no farther than `reach` along every axis."""
+    grown = cells.astype(np.uint8)
+    for axis in range(3):
+        grown = ndimage.maximum_filter1d(grown, 2 * reach + 1, axis=axis, mode="constant")
+    return grown > 0

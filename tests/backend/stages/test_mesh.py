@@ -8,7 +8,7 @@ from backend.artifacts import FINE, SparseShape
 from backend.errors import ArtifactError
 from backend.evaluate.surface import is_watertight, num_shells
 from backend.geometry.closing import close_shell
-from backend.geometry.grids import voxel_centres
+from backend.geometry.grids import cell_centres, voxel_centres
 from backend.geometry.meshes import signed_volume
 from backend.stages.mesh import extract_mesh
 from tests.backend.geometry.bodies import BLUE, RED, egg, sparse_shape, sphere, without
@@ -85,6 +85,45 @@ def test_a_cavity_is_filled():
     mesh = extract_mesh(sparse_shape(hollow), faces=20_000)
     assert num_shells(mesh.vertices, mesh.faces) == 1
     assert signed_volume(mesh) == pytest.approx(VOLUME, rel=5e-3)
+
+
+def _hollow_with_tunnel(radius):
+    """A hollow ball with a tunnel of `radius` voxels into it."""
+
+    def distance(points):
+        shell = torch.maximum(sphere(points), -sphere(points, radius=0.3))
+        tunnel = points[..., [0, 2]].norm(dim=-1) - radius / FINE
+        return torch.where(points[..., 1] < 0, torch.maximum(shell, -tunnel), shell)
+
+    return distance
+
+
+def test_a_hollow_with_a_pinhole_is_filled():
+    """Networks draw thin walls with holes where a body is solid."""
+    mesh = extract_mesh(sparse_shape(_hollow_with_tunnel(1.5)), faces=20_000)
+    assert signed_volume(mesh) == pytest.approx(VOLUME, rel=0.01)
+    assert num_shells(*_arrays(mesh)) == 1
+
+
+def test_a_vessel_with_a_mouth_stays_hollow():
+    mesh = extract_mesh(sparse_shape(_hollow_with_tunnel(8)), faces=20_000)
+    assert signed_volume(mesh) < 0.5 * VOLUME
+
+
+def test_narrow_gaps_between_bars_stay_open():
+    """Five bars with gaps of 3.4 voxels."""
+
+    def bars(points):
+        across = (points[..., 0] * FINE + 804) % 8 - 4
+        wide = across.abs() - 2.3
+        inside_x = (points[..., 0].abs() * FINE) - 19
+        length = torch.maximum(points[..., 1].abs(), points[..., 2].abs()) - 0.3
+        return torch.maximum(torch.maximum(wide / FINE, inside_x / FINE), length)
+
+    shape = sparse_shape(bars)
+    volume = float((close_shell(shape) < 0).float().mean())
+    true = float((bars(cell_centres(FINE)) < 0).float().mean())
+    assert volume == pytest.approx(true, rel=0.02)
 
 
 def test_specks_are_dropped():
