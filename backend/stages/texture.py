@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float32, Int, UInt8
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from backend.errors import ConfigError, OnStep, ignore_steps
@@ -34,6 +35,10 @@ NUM_SURFACE_POINTS = 40_000
 
 FIT_MARGIN = 0.03
 """Gain in agreement with the views' outlines for which a mesh is moved; a generated one stands right."""
+
+NUM_NEIGHBOURS = 8
+NEIGHBOUR_REACH, NORMAL_REACH = 0.04, 0.02
+"""Metres over which seen colours fade into the mesh's own, and metres that a right angle of normals adds."""
 
 NUM_BAKE_STEPS = 2
 """Reported steps after the fit: unwrap and bake."""
@@ -111,7 +116,7 @@ def texture_mesh(
         bvh = Bvh(plain.vertices, plain.faces, device=device)
         observer = Observer(bvh, torch.from_numpy(normals).to(bvh.device), views, cameras)
         seen = observer.sightings(sharpness=config.sharpness)
-        unseen = _unseen(plain, normals, observer, seed=seed)
+        unseen = _unseen(plain, normals, observer, seen, seed=seed)
         painted = fit_field(
             seen, unseen, seed=seed, config=config, on_step=lambda step, _: on_step(step, total)
         )
@@ -221,7 +226,9 @@ def _own_charts(mesh: TexturedMesh) -> Unwrapped:
     return Unwrapped(np.arange(len(mesh.vertices)), mesh.faces, inside, is_charted=True)
 
 
-def _unseen(mesh: Mesh, normals: Float32[np.ndarray, "v 3"], observer: Observer, *, seed: int) -> Unseen:
+def _unseen(
+    mesh: Mesh, normals: Float32[np.ndarray, "v 3"], observer: Observer, seen: Sightings, *, seed: int
+) -> Unseen:
     face, barycentric = sample_surface(mesh, NUM_SURFACE_POINTS, np.random.default_rng(seed))
     corners = mesh.faces[face]
     colours = mesh.colours if mesh.colours is not None else np.full_like(mesh.vertices, BARE)
@@ -232,7 +239,35 @@ def _unseen(mesh: Mesh, normals: Float32[np.ndarray, "v 3"], observer: Observer,
     facing = F.normalize(facing, dim=1)
     weights = (1 - observer.best_cosine(points, facing) / WELL_SEEN_COSINE).clamp_min(0)
     keep = weights > 0
-    return Unseen(points[keep], facing[keep], own[keep], weights[keep])
+    points, facing, own = points[keep], facing[keep], own[keep]
+    if len(points) and len(seen.points) >= NUM_NEIGHBOURS:
+        own = _with_neighbours(points, facing, own, seen)
+    return Unseen(points, facing, own, weights[keep])
+
+
+def _with_neighbours(
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], own: Float[Tensor, "n 3"], seen: Sightings
+) -> Float[Tensor, "n 3"]:
+    """The mesh's own colours, fading into those of seen points nearby.
+
+    The own ones come from a coarse grid, and show as blots in small pits and creases that no view reaches.
+    """
+
+    def places(positions: Tensor, directions: Tensor) -> np.ndarray:
+        # Normals count a little, so that a thin wall does not take the colours of its other side.
+        return torch.cat([positions, directions * NORMAL_REACH], dim=1).cpu().numpy()
+
+    tree = KDTree(places(seen.points, seen.normals))
+    distance, found = tree.query(places(points, normals), k=NUM_NEIGHBOURS)
+    near = seen.weights.cpu().numpy()[found] / (distance + NEIGHBOUR_REACH / 20)
+    near /= np.maximum(near.sum(axis=1, keepdims=True), 1e-12)
+    theirs = np.einsum("nk,nkc->nc", near, seen.colours.cpu().numpy()[found])
+    share = np.exp(-np.square(distance[:, :1] / NEIGHBOUR_REACH))
+    return torch.lerp(
+        own,
+        torch.from_numpy(theirs).to(own),
+        torch.from_numpy(share).to(own),
+    )
 
 
 def _refinements(iterations: int) -> tuple[int, int]:
