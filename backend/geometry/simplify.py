@@ -38,7 +38,7 @@ def simplify(mesh: Mesh, *, faces: int) -> Mesh:
             smaller = _collapsed(mesh, target, aggressiveness)
             if not closed or is_closed(smaller):
                 return smaller
-            apart = separate_sheets(smaller)
+            apart = separate_sheets(separate_sheets(smaller), is_joining=True)
             if is_closed(apart):
                 return apart
         log.info("the mesh breaks at %d faces; trying more", target)
@@ -55,11 +55,13 @@ def is_closed(mesh: Mesh) -> bool:
     return np.unique(key).size == key.size and np.array_equal(np.sort(key), np.sort(back))
 
 
-def separate_sheets(mesh: Mesh) -> Mesh:
+def separate_sheets(mesh: Mesh, *, is_joining: bool = False) -> Mesh:
     """Give every sheet that meets others along an edge or in a vertex its own vertices there.
 
-    Corners of faces belong together when they can be reached across edges of exactly two faces. Copies are
-    moved a little apart, so that they stay two vertices when positions are compared.
+    Corners of faces belong together when they can be reached across edges, and across an edge of more than
+    two faces from each face to its partner: the other side of its body, or with `is_joining` the other side
+    of the gap beside it, which helps where a body touches itself. Copies are moved a little apart, so that
+    they stay two vertices when positions are compared.
     """
     corner = np.arange(mesh.faces.size).reshape(-1, 3)
     starts = np.concatenate([corner[:, [0, 1]], corner[:, [1, 2]], corner[:, [2, 0]]])
@@ -67,9 +69,15 @@ def separate_sheets(mesh: Mesh) -> Mesh:
     key = ends[:, 0] * (len(mesh.vertices) + 1) + ends[:, 1]
     order = np.argsort(key, kind="stable")
     _, first, count = np.unique(key[order], return_index=True, return_counts=True)
-    one, other = starts[order[first[count == 2]]], starts[order[first[count == 2] + 1]]
+    plain = first[count == 2]
+    crowded = [
+        _partners(mesh, starts[order[at : at + many]], is_joining=is_joining)
+        for at, many in zip(first[count > 2], count[count > 2], strict=True)
+    ]
+    pairs = np.stack([starts[order[plain]], starts[order[plain + 1]]], axis=1)
+    pairs = np.concatenate([pairs, *crowded])
     # The two faces run along their edge in opposite ways: the first end of one is the last of the other.
-    rows, columns = one.reshape(-1), other[:, ::-1].reshape(-1)
+    rows, columns = pairs[:, 0].reshape(-1), pairs[:, 1, ::-1].reshape(-1)
     graph = coo_array((np.ones(rows.size, dtype=np.int8), (rows, columns)), shape=(corner.size,) * 2)
     total, label = connected_components(graph, directed=False)
     origin = np.empty(total, dtype=np.int64)
@@ -78,6 +86,33 @@ def separate_sheets(mesh: Mesh) -> Mesh:
     is_copy = np.bincount(origin, minlength=len(mesh.vertices))[origin] > 1
     vertices[is_copy] += PART * (_middles(mesh, label, total)[is_copy] - vertices[is_copy])
     return make_mesh(vertices, label.reshape(-1, 3))
+
+
+def _partners(mesh: Mesh, uses: Int[np.ndarray, "k 2"], *, is_joining: bool) -> Int[np.ndarray, "p 2 2"]:
+    """Pair the faces of an edge of more than two so that each pair bounds one wedge of the inside.
+
+    `uses` are first and last corner of the edge in each face. Seen along the edge, the inside begins at a
+    face that runs against it and ends at the next one that runs with it; the gaps lie the other way round.
+    """
+    corner_vertex = mesh.faces.reshape(-1)
+    low = int(corner_vertex[uses[0]].min())
+    high = int(corner_vertex[uses[0]].max())
+    axis = mesh.vertices[high].astype(np.float64) - mesh.vertices[low]
+    right = np.cross(axis, np.eye(3)[np.argmin(np.abs(axis))])
+    up = np.cross(axis, right)
+    third = uses[:, 0] // 3 * 3 + (3 - uses[:, 0] % 3 - uses[:, 1] % 3)
+    arm = mesh.vertices[corner_vertex[third]].astype(np.float64) - mesh.vertices[low]
+    angle = np.arctan2(arm @ up / np.linalg.norm(up), arm @ right / np.linalg.norm(right))
+    angle = -angle if is_joining else angle
+    is_with = corner_vertex[uses[:, 0]] == low
+    pairs, free = [], list(np.flatnonzero(is_with))
+    for number in np.flatnonzero(~is_with):
+        if not free:
+            break
+        partner = min(free, key=lambda other: (angle[other] - angle[number]) % (2 * np.pi))
+        free.remove(partner)
+        pairs.append([uses[number], uses[partner]])
+    return np.array(pairs, dtype=uses.dtype).reshape(-1, 2, 2)
 
 
 def _middles(mesh: Mesh, label: Int[np.ndarray, " k"], total: int) -> Float[np.ndarray, "n 3"]:

@@ -61,6 +61,7 @@ def test_noise_in_the_distances_leaves_the_mesh_closed():
     noisy = SparseShape(shape.coords, shape.sdf + noise, shape.rgb)
     mesh = extract_mesh(noisy, faces=8_000)
     assert is_watertight(mesh.vertices, mesh.faces)
+    assert len(mesh.faces) == pytest.approx(8_000, rel=0.02)
     assert signed_volume(mesh) == pytest.approx(VOLUME, rel=0.05)
 
 
