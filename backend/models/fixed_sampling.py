@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from backend.models.lifting import weighted_rows
+
 
 def trilinear_taps(
     points: Float[Tensor, "n 3"], size: int
@@ -51,30 +53,4 @@ class FixedSampling(nn.Module):
 
     def forward(self, cells: Float[Tensor, "m c"]) -> Float[Tensor, "n c"]:
         """Values at the points, in the precision of the cells."""
-        return _Sample.apply(cells, self.index, self.weight)
-
-
-class _Sample(torch.autograd.Function):
-    """Gather weighted rows; the gradient is summed in float32 whatever the precision of the rows."""
-
-    @staticmethod
-    def forward(
-        ctx: torch.autograd.function.FunctionCtx, cells: Tensor, index: Tensor, weight: Tensor
-    ) -> Tensor:
-        ctx.save_for_backward(index, weight)
-        ctx.num_cells = len(cells)  # pyright: ignore[reportAttributeAccessIssue]
-        total = cells.new_zeros(index.shape[1], cells.shape[1])
-        for taps, share in zip(index, weight.to(cells.dtype), strict=True):
-            total.addcmul_(cells.index_select(0, taps), share[:, None])
-        return total
-
-    @staticmethod
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - torch types it as taking anything
-        ctx: torch.autograd.function.BackwardCFunction, grad: Tensor
-    ) -> tuple[Tensor, None, None]:
-        index, weight = ctx.saved_tensors  # pyright: ignore[reportAssignmentType] - as many as were saved
-        wide = grad.to(torch.promote_types(grad.dtype, torch.float32))
-        total = wide.new_zeros(ctx.num_cells, grad.shape[1])  # pyright: ignore[reportAttributeAccessIssue]
-        for taps, share in zip(index, weight.to(wide.dtype), strict=True):
-            total.index_add_(0, taps, wide * share[:, None])
-        return total.to(grad.dtype), None, None
+        return weighted_rows(cells, self.index, self.weight)

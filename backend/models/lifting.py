@@ -106,8 +106,15 @@ def sample_maps(maps: Float[Tensor, "b v h w c"], projections: Projections) -> F
             index.append((picture + y.clamp(0, height - 1) * width + x.clamp(0, width - 1)).flatten())
             weight.append(torch.where(is_inside, share, torch.zeros_like(share)).flatten())
     rows = maps.flatten(0, 3)
-    sampled = _WeightedRows.apply(rows, torch.stack(index), torch.stack(weight))
+    sampled = weighted_rows(rows, torch.stack(index), torch.stack(weight))
     return sampled.view(*projections.uv.shape[:2], maps.shape[-1])
+
+
+def weighted_rows(
+    rows: Float[Tensor, "m c"], index: Int[Tensor, "k n"], weight: Float[Tensor, "k n"]
+) -> Float[Tensor, "n c"]:
+    """Sums of `k` weighted rows each, in the rows' precision."""
+    return _WeightedRows.apply(rows, index, weight)
 
 
 class _WeightedRows(torch.autograd.Function):
