@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float
@@ -134,14 +134,13 @@ def run(args: argparse.Namespace) -> int:
     torch.manual_seed(args.seed)
     config = OccupancyConfig()
     net = OccupancyNet(config).to(args.device)
-    faults = Faults() if args.clean is None else replace(Faults(), clean=args.clean)
     task = OccupancyTask(
         net,
         training_pool(args, config.views.image_px),
         validation_samples(args, config.views.image_px),
         args.batch,
         seed=args.seed,
-        faults=faults,
+        faults=Faults(clean=args.clean),
         occupied=args.occupied,
     )
     return train_from_arguments(task, args)

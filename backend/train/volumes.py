@@ -16,6 +16,7 @@ from backend.artifacts import SDF_TRUNCATION
 from backend.evaluate.pictures import over
 from backend.geometry.cameras import Cameras
 from backend.geometry.grids import children
+from backend.train.imperfect import Faults
 from backend.train.objects import ObjectSource
 from backend.train.pool import Pool
 from backend.train.rigs import random_rigs, starter_rigs
@@ -115,7 +116,9 @@ def add_volume_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--groups", type=int, default=24, help="groups kept for replay")
     parser.add_argument("--reuse", type=float, default=6.0, help="times that a sample is used on average")
     parser.add_argument("--objects", type=int, default=32, help="validation objects")
-    parser.add_argument("--clean", type=float, default=None, help="share of samples with perfect views")
+    parser.add_argument(
+        "--clean", type=float, default=Faults().clean, help="share of samples with perfect views"
+    )
 
 
 def training_pool(args: argparse.Namespace, image_px: int) -> Pool[VolumeSample]:
