@@ -13,8 +13,8 @@ from backend.diffusion.volume import VolumeSampler, sample_volume
 from backend.errors import ConfigError, NothingFound, OnStep, ignore_steps
 from backend.geometry.cameras import Cameras
 from backend.models.occupancy import OccupancyCondition, OccupancyNet
+from backend.models.precision import half_precision
 from backend.models.view_features import MIN_SEEN_ALPHA
-from backend.stages.views import half_precision
 
 SPECK_SHARE = 0.005
 """Pieces of the shell that hold less than this share of its cells are noise."""

@@ -12,9 +12,9 @@ from backend.diffusion.volume import VolumeSampler, sample_volume
 from backend.errors import ArtifactError, ConfigError, OnStep, ignore_steps
 from backend.geometry.cameras import Cameras
 from backend.geometry.grids import children
+from backend.models.precision import half_precision
 from backend.models.shape import SHAPE_CHANNELS, ShapeCondition, ShapeNet
 from backend.stages.occupancy import batched
-from backend.stages.views import half_precision
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from backend.geometry.cameras import views_from_sheet
 from backend.models.autoencoder import ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder
 from backend.models.multiview import MultiviewNet, ViewCondition
+from backend.models.precision import half_precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,6 @@ def generate_views(
         condition = encode_condition(picture[None].to(networks.device), networks)
         latents = sample_latents(condition, networks, generators=[generator], config=config, on_step=on_step)
         return decode_views(latents, networks)[0].float().cpu()
-
-
-def half_precision(device: torch.device) -> torch.autocast:
-    """Mixed precision where it is faster; bfloat16, in which the networks were trained, where it exists."""
-    is_cuda = device.type == "cuda"
-    dtype = torch.bfloat16 if not is_cuda or torch.cuda.is_bf16_supported() else torch.float16
-    return torch.autocast(device.type, dtype=dtype, enabled=is_cuda)
 
 
 def resized(pictures: Float[Tensor, "b 4 h w"], size: int) -> Float[Tensor, "b 4 size size"]:

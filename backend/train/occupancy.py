@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from backend.diffusion.volume import add_volume_noise, spread_timesteps
 from backend.models.occupancy import OccupancyConfig, OccupancyNet
+from backend.models.precision import half_precision
 from backend.stages.occupancy import OccupancySampling, sample_occupancy
-from backend.stages.views import half_precision
 from backend.train.imperfect import Faults, imperfect
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.volumes import (

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from backend.artifacts import FINE, SDF_TRUNCATION
 from backend.diffusion.volume import add_volume_noise, spread_timesteps
+from backend.models.precision import half_precision
 from backend.models.shape import ShapeConfig, ShapeNet
 from backend.stages.shape import ShapeSampling, sample_shape
-from backend.stages.views import half_precision
 from backend.train.imperfect import Faults, imperfect
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.support import SupportFaults, known_values, rough_support, spread_values

@@ -14,12 +14,12 @@ from backend.geometry.cameras import sheet_from_views
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from backend.models.multiview import MultiviewConfig, MultiviewNet, ViewCondition
+from backend.models.precision import half_precision
 from backend.models.weights import load_network
 from backend.stages.views import (
     ViewNetworks,
     ViewSampling,
     decode_views,
-    half_precision,
     resized,
     sample_latents,
 )
