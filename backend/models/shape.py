@@ -22,7 +22,7 @@ from backend.models.blocks3d import (
     zero_init,
 )
 from backend.models.lifting import Projections, project_lists, sample_maps
-from backend.models.sparse import DownConv, SparseLevel, SparsePyramid, build_pyramid
+from backend.models.sparse import DownConv, SparseKernel, SparseLevel, SparsePyramid, build_pyramid
 from backend.models.view_features import (
     DINOV2_BASE_FEATURES,
     EncodedViews,
@@ -123,13 +123,20 @@ class ShapeNet(nn.Module):
         self.query = nn.Linear(unet.channels[0], config.blend)
         self.leave = zero_init(nn.Linear(unet.channels[0] + 3, SHAPE_CHANNELS))
 
-    def voxels(self, coords: Int[Tensor, "n 4"], *, num_samples: int) -> SparsePyramid:
+    def voxels(
+        self,
+        coords: Int[Tensor, "n 4"],
+        *,
+        num_samples: int,
+        kernel: SparseKernel = SparseKernel.GATHER,
+    ) -> SparsePyramid:
         """Neighbour maps of voxels (batch, x, y, z) in C order, for `condition`."""
         return build_pyramid(
             coords,
             resolution=self.config.resolution,
             num_levels=len(self.config.unet.channels),
             num_samples=num_samples,
+            kernel=kernel,
         )
 
     def condition(

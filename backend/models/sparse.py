@@ -9,13 +9,29 @@ for 100k voxels of 64 channels on an H100); since neighbourhood is mutual, it is
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from backend.errors import ConfigError
+from backend.models.sparse_spconv import ImplicitGemmConv, is_installed, pairs_of
+
 CPU_CHUNK_BYTES, GPU_CHUNK_BYTES = 8 * 2**20, 2**30
 """Largest table of gathered neighbours: what stays in a processor's cache, or a small part of a GPU."""
+
+
+class SparseKernel(StrEnum):
+    """How submanifold convolutions are computed; the results agree to rounding."""
+
+    GATHER = "gather"
+    SPCONV = "spconv"
+
+    @classmethod
+    def fastest(cls, device: torch.device) -> "SparseKernel":
+        """What trains fastest on a device."""
+        return cls.SPCONV if device.type == "cuda" and is_installed() else cls.GATHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +43,14 @@ class SparseLevel:
         neighbours: Row of the voxel at each offset of a 3^3 kernel, in C order; n where there is none.
         members: One-hot rows: the sample that a voxel belongs to.
         resolution: Voxels along a side of the whole grid.
+        pairs: The neighbours as spconv keeps them, where its kernels are to be used.
     """
 
     coords: Int[Tensor, "n 4"]
     neighbours: Int[Tensor, "n 27"]
     members: Float[Tensor, "n b"]
     resolution: int
+    pairs: Int[Tensor, "27 n"] | None = None
 
     def per_sample(self, values: Float[Tensor, "b c"]) -> Float[Tensor, "n c"]:
         """Each voxel's row of its sample's values."""
@@ -62,13 +80,24 @@ class SparsePyramid:
 
 
 def build_pyramid(
-    coords: Int[Tensor, "n 4"], *, resolution: int, num_levels: int, num_samples: int
+    coords: Int[Tensor, "n 4"],
+    *,
+    resolution: int,
+    num_levels: int,
+    num_samples: int,
+    kernel: SparseKernel = SparseKernel.GATHER,
 ) -> SparsePyramid:
-    """Neighbour maps of `coords` (in C order, no doubles) and of their ancestors."""
+    """Neighbour maps of `coords` (in C order, no doubles) and of their ancestors.
+
+    Raises:
+        ConfigError: spconv's kernels are asked for where they cannot run.
+    """
+    if kernel is SparseKernel.SPCONV and SparseKernel.fastest(coords.device) is not kernel:
+        raise ConfigError("the kernel 'spconv' needs a GPU and the package spconv-triton; use 'gather'")
     levels, steps = [], []
     for depth in range(num_levels):
         volume = _index_volume(coords, resolution, num_samples)
-        levels.append(_level(coords, volume, resolution, num_samples))
+        levels.append(_level(coords, volume, resolution, num_samples, kernel))
         if depth == num_levels - 1:
             break
         parents = _parents(coords, resolution // 2, num_samples)
@@ -97,12 +126,18 @@ def _offsets(start: int, stop: int, side: int, device: torch.device) -> Int[Tens
 
 
 def _level(
-    coords: Int[Tensor, "n 4"], volume: Int[Tensor, "b x y z"], resolution: int, num_samples: int
+    coords: Int[Tensor, "n 4"],
+    volume: Int[Tensor, "b x y z"],
+    resolution: int,
+    num_samples: int,
+    kernel: SparseKernel,
 ) -> SparseLevel:
     side = volume.shape[-1]
     around = _flat(coords, side)[:, None] + _offsets(-1, 2, side, coords.device)
     members = nn.functional.one_hot(coords[:, 0].long(), num_samples).float()
-    return SparseLevel(coords, volume.view(-1)[around], members, resolution)
+    neighbours = volume.view(-1)[around]
+    pairs = pairs_of(neighbours) if kernel is SparseKernel.SPCONV else None
+    return SparseLevel(coords, neighbours, members, resolution, pairs)
 
 
 def _parents(coords: Int[Tensor, "n 4"], resolution: int, num_samples: int) -> Int[Tensor, "m 4"]:
@@ -133,6 +168,8 @@ class SubmanifoldConv(nn.Module):
     def forward(self, feats: Float[Tensor, "n c"], level: SparseLevel) -> Float[Tensor, "n d"]:
         """Convolve the features of `level`."""
         feats, weight = _autocast(feats, self.weight)
+        if level.pairs is not None:
+            return ImplicitGemmConv.apply(feats, weight, level.pairs) + self.bias.to(feats.dtype)
         return _SubmanifoldConv.apply(feats, weight, level.neighbours) + self.bias.to(feats.dtype)
 
 

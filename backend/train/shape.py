@@ -13,6 +13,7 @@ from backend.artifacts import FINE, SDF_TRUNCATION
 from backend.diffusion.volume import add_volume_noise, spread_timesteps
 from backend.models.precision import half_precision
 from backend.models.shape import ShapeConfig, ShapeNet
+from backend.models.sparse import SparseKernel
 from backend.stages.shape import ShapeSampling, sample_shape
 from backend.train.imperfect import Faults, imperfect
 from backend.train.loop import add_train_arguments, train_from_arguments
@@ -43,6 +44,7 @@ class ShapeTask:
     Attributes:
         colour: Weight of the squared error of colour against that of distance.
         max_voxels: Voxels a step; samples of a batch that would exceed them are left out.
+        kernel: How the convolutions of a training step are computed.
     """
 
     net: ShapeNet
@@ -54,6 +56,7 @@ class ShapeTask:
     support: SupportFaults = field(default_factory=SupportFaults)
     colour: float = 0.5
     max_voxels: int = 600_000
+    kernel: SparseKernel = SparseKernel.GATHER
     sampling: ShapeSampling = field(default_factory=ShapeSampling)
     networks: dict[str, nn.Module] = field(init=False)
     _alpha_bar: Tensor = field(init=False)
@@ -76,7 +79,7 @@ class ShapeTask:
             views = imperfect(batch.views, self.faults, generator)
             support = rough_support(batch.occupancy, self.support, generator)
             coords, values, is_known = known_values(batch.occupancy, batch.values, support)
-            voxels = self.net.voxels(coords, num_samples=count)
+            voxels = self.net.voxels(coords, num_samples=count, kernel=self.kernel)
             clean = spread_values(voxels.levels[0], values, is_known)
         timesteps = spread_timesteps(count, len(self._alpha_bar), generator)
         noise = torch.randn(clean.shape, generator=generator, device=self.device)
@@ -162,6 +165,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_train_arguments(parser, learning_rate=6e-4, batch_size=12)
     add_volume_arguments(parser)
     parser.add_argument("--max-voxels", type=int, default=600_000, help="voxels a step")
+    parser.add_argument(
+        "--kernel", type=SparseKernel, choices=list(SparseKernel), help="convolutions; else the fastest"
+    )
     parser.add_argument("--colour", type=float, default=0.5, help="weight of the error of colour")
 
 
@@ -179,5 +185,6 @@ def run(args: argparse.Namespace) -> int:
         faults=Faults(clean=args.clean),
         colour=args.colour,
         max_voxels=args.max_voxels,
+        kernel=args.kernel or SparseKernel.fastest(torch.device(args.device)),
     )
     return train_from_arguments(task, args)

@@ -6,7 +6,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from backend.models.sparse import DownConv, SparsePyramid, SubmanifoldConv, UpConv, build_pyramid
+from backend.errors import ConfigError
+from backend.models.sparse import (
+    DownConv,
+    SparseKernel,
+    SparsePyramid,
+    SubmanifoldConv,
+    UpConv,
+    build_pyramid,
+)
+from backend.models.sparse_spconv import is_installed, pairs_of
 
 RESOLUTION, SAMPLES = 8, 2
 
@@ -120,3 +129,51 @@ def test_values_of_a_sample_reach_all_its_voxels():
     level = pyramid_of(0.2).levels[0]
     values = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     assert_close(level.per_sample(values), values[level.coords[:, 0]])
+
+
+def test_pairs_name_the_neighbours_by_offset_and_nobody_by_minus_one():
+    level = pyramid_of(0.3).levels[0]
+    pairs = pairs_of(level.neighbours)
+    count = len(level.coords)
+    assert pairs.shape == (27, count)
+    assert_close(pairs[13], torch.arange(count, dtype=torch.int32))
+    assert_close(torch.where(pairs < 0, count, pairs).T, level.neighbours)
+
+
+def test_mirrored_pairs_are_the_way_back():
+    pairs = pairs_of(pyramid_of(0.3).levels[0].neighbours).long()
+    offset, row = (pairs >= 0).nonzero().unbind(1)
+    assert_close(pairs.flip(0)[offset, pairs[offset, row]], row)
+
+
+def test_spconv_kernels_are_refused_on_the_cpu():
+    coords = torch.zeros(1, 4, dtype=torch.long)
+    with pytest.raises(ConfigError, match="gather"):
+        build_pyramid(coords, resolution=8, num_levels=1, num_samples=1, kernel=SparseKernel.SPCONV)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(
+    not torch.cuda.is_available() or not is_installed(), reason="needs CUDA and spconv-triton"
+)
+@pytest.mark.parametrize("widths", [(32, 32), (48, 96)])
+def test_spconv_kernels_agree_with_a_dense_convolution(widths: tuple[int, int]):
+    generator = torch.Generator().manual_seed(3)
+    filled = torch.rand(SAMPLES, RESOLUTION, RESOLUTION, RESOLUTION, generator=generator) < 0.3
+    coords = filled.nonzero().cuda()
+    level = build_pyramid(
+        coords, resolution=RESOLUTION, num_levels=1, num_samples=SAMPLES, kernel=SparseKernel.SPCONV
+    ).levels[0]
+    layer = SubmanifoldConv(*widths).cuda()
+    feats = torch.randn(len(coords), widths[0], device="cuda", requires_grad=True)
+    ours = layer(feats, level)
+    grad = torch.randn_like(ours)
+    found = torch.autograd.grad(ours, (feats, layer.weight), grad)
+    wide = [value.detach().double().requires_grad_() for value in (feats, layer.weight, layer.bias)]
+    grid = dense(wide[0], coords, RESOLUTION)
+    wanted = at(F.conv3d(grid, wide[1].movedim(-1, 1), wide[2], padding=1), coords)
+    true = torch.autograd.grad(wanted, wide[:2], grad.double())
+    # Single precision over 27 * 96 products.
+    assert_close(ours.double(), wanted, atol=1e-4, rtol=1e-4)
+    for mine, right in zip(found, true, strict=True):
+        assert_close(mine.double(), right, atol=1e-3, rtol=1e-4)
