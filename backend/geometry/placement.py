@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
 
 from backend.errors import InputError
 
@@ -21,9 +21,13 @@ class Placement:
     centre: Float[np.ndarray, " 3"]
     scale: float
 
-    def __call__(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """Place points."""
+    def __call__(self, points: Float[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
+        """Place points, in double precision for the sake of meshes far from the origin."""
         return (points - self.centre) * self.scale
+
+
+IN_PLACE = Placement(np.zeros(3), 1.0)
+"""Leaves points where they are."""
 
 
 def used_vertices(vertices: Vertices, faces: Faces) -> Float[np.ndarray, "m 3"]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -19,6 +20,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from backend.errors import ArtifactError, ConfigError, WeightsError
+from backend.geometry.placement import IN_PLACE, Placement
 from backend.models.weights import config_from_dict, config_to_json, load_state
 from backend.storage import writing_errors
 
@@ -45,11 +47,16 @@ class ColourFieldConfig:
 
 
 class ColourField(nn.Module):
-    """sRGB colour of points in generation space seen from a direction."""
+    """sRGB colour of points in generation space seen from a direction.
+
+    Attributes:
+        place: Leads from the frame of the mesh that the field was fitted on to generation space.
+    """
 
     def __init__(self, config: ColourFieldConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
+        self.place = IN_PLACE
         nodes, rank = config.resolution, config.rank
 
         def noise(*shape: int) -> nn.Parameter:
@@ -138,13 +145,16 @@ def _reset(layer: nn.Linear, generator: torch.Generator | None) -> None:
 
 
 def save_field(field: ColourField, path: Path) -> None:
-    """Write a field as safetensors in half precision, its configuration in the metadata.
+    """Write a field as safetensors in half precision, its configuration and place in the metadata.
 
     Raises:
         StorageError: the file cannot be written.
     """
     state = {key: value.detach().cpu().half().contiguous() for key, value in field.state_dict().items()}
-    data = save(state, metadata={"config": config_to_json(field.config)})
+    place = {"centre": field.place.centre.tolist(), "scale": field.place.scale}
+    # One key: safetensors writes several in an order that changes from run to run.
+    entry = json.dumps(json.loads(config_to_json(field.config)) | {"place": place})
+    data = save(state, metadata={"config": entry})
     with writing_errors(path):
         path.write_bytes(data)
 
@@ -157,12 +167,22 @@ def load_field(path: Path) -> ColourField:
     """
     try:
         with safe_open(path, framework="pt") as handle:
-            config = config_from_dict(ColourFieldConfig, json.loads(handle.metadata()["config"]))
+            entry = json.loads(handle.metadata()["config"])
+            place = _place(entry.pop("place")) if "place" in entry else IN_PLACE
+            config = config_from_dict(ColourFieldConfig, entry)
             state = {key: cast("Tensor", handle.get_tensor(key)).float() for key in handle.keys()}  # noqa: SIM118
         field = ColourField(config)
         load_state(field, state, name="colour field")
+        field.place = place
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError, WeightsError) as error:
         raise ArtifactError(
             f"The colour field {path.name} cannot be read ({error}); make the texture anew"
         ) from error
     return field
+
+
+def _place(entry: dict[str, object]) -> Placement:
+    centre, scale = np.asarray(entry["centre"], np.float64), np.float64(str(entry["scale"]))
+    if centre.shape != (3,) or not np.isfinite(centre).all() or not 0 < scale < np.inf:
+        raise ValueError(f"a place of {entry}")
+    return Placement(centre, float(scale))

@@ -20,7 +20,7 @@ from backend.errors import ConfigError, OnStep, ignore_steps
 from backend.geometry.bake import fill_texture, texels
 from backend.geometry.cameras import Cameras
 from backend.geometry.meshes import Mesh, TexturedMesh, interpolate, sample_surface, smooth_normals
-from backend.geometry.placement import generation_space
+from backend.geometry.placement import IN_PLACE, Placement, generation_space
 from backend.geometry.raycast import Bvh
 from backend.geometry.render import BARE, sample_picture
 from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
@@ -99,7 +99,8 @@ def texture_mesh(
     """Paint a mesh from its views.
 
     A mesh from elsewhere is looked at as the networks' objects are, centred and fitted, where its outlines
-    say so; the result stays where the mesh was.
+    say so; the result stays where the mesh was, and the field's `place` leads from there to where it was
+    looked at.
 
     A `TexturedMesh` keeps its texture coordinates; its picture, like the colours of a `Mesh`, is only used
     where no view shows the surface.
@@ -111,7 +112,8 @@ def texture_mesh(
         _half_the_threads(),
         Unwrapping(own, texture_px=config.texture_px, time_limit=time_limit) as unwrapping,
     ):
-        plain = _placed(own, views, cameras)
+        place = _place(own, views, cameras)
+        plain = own if place is IN_PLACE else replace(own, vertices=place(own.vertices).astype(np.float32))
         normals = smooth_normals(plain)
         bvh = Bvh(plain.vertices, plain.faces, device=device)
         observer = Observer(bvh, torch.from_numpy(normals).to(bvh.device), views, cameras)
@@ -121,6 +123,7 @@ def texture_mesh(
             seen, unseen, seed=seed, config=config, on_step=lambda step, _: on_step(step, total)
         )
         charts = _own_charts(mesh) if isinstance(mesh, TexturedMesh) else unwrapping.result()
+    painted.place = place
     on_step(config.iterations + 1, total)
     texture = bake(painted, plain, normals, charts, texture_px=config.texture_px)
     on_step(total, total)
@@ -212,12 +215,12 @@ def _plain(mesh: Mesh | TexturedMesh) -> Mesh:
     return mesh
 
 
-def _placed(mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: Cameras) -> Mesh:
-    """The mesh where it stands, or centred and fitted where that agrees better with the views' outlines."""
+def _place(mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: Cameras) -> Placement:
+    """Leave the mesh where it stands, or centre and fit it where that suits the views' outlines better."""
     place = generation_space(mesh.vertices, mesh.faces)
-    fitted = replace(mesh, vertices=place(mesh.vertices.astype(np.float64)).astype(np.float32))
+    fitted = replace(mesh, vertices=place(mesh.vertices).astype(np.float32))
     here, there = (silhouette_agreement(option, views, cameras) for option in (mesh, fitted))
-    return fitted if there > here + FIT_MARGIN else mesh
+    return place if there > here + FIT_MARGIN else IN_PLACE
 
 
 def _own_charts(mesh: TexturedMesh) -> Unwrapped:

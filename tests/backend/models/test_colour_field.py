@@ -6,6 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from backend.errors import ArtifactError, ConfigError
+from backend.geometry.placement import Placement
 from backend.models.colour_field import ColourField, ColourFieldConfig, load_field, save_field
 
 CONFIG = ColourFieldConfig(resolution=8, rank=3, features=5, hidden=8, frequencies=1)
@@ -72,8 +73,11 @@ def test_roughness_of_an_even_field_is_zero():
 
 def test_a_field_comes_back_from_its_file(tmp_path):
     field = make()
+    field.place = Placement(np.array([0.1, -2.0, 3e5]), 0.37)
     save_field(field, tmp_path / "field.safetensors")
     back = load_field(tmp_path / "field.safetensors")
+    assert back.place.centre.tolist() == field.place.centre.tolist()
+    assert back.place.scale == field.place.scale
     assert back.config == CONFIG
     assert_close(back(points(), up()), field(points(), up()), atol=2e-3, rtol=0)
 
