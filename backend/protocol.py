@@ -85,6 +85,9 @@ STAGE_FILES: Mapping[Stage, tuple[str, ...]] = types.MappingProxyType(
 )
 """Artifacts each stage leaves in the job's folder; the first is the one to show or import."""
 
+RETEXTURED_FILE = "retextured.glb"
+"""What a request with `edited` leaves in the job's folder; no stage, so the job can go on as before."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
@@ -92,6 +95,12 @@ class Request:
 
     A job whose folder already holds artifacts goes on from them, edited or not; `start_from`
     makes that stage and all after it anew.
+
+    `edited` names a sculpted copy of the job's mesh, in the frame it was exported in (GLB or another format
+    that `texture` reads). Then no stage runs: the colour field that the job keeps is baked onto that mesh
+    into `RETEXTURED_FILE`, which is the one path of `Done`; progress is that of the stage texture, and of
+    the other fields only `texture_px`, `preset`, `keep_uvs` and `device` count. The job's own files,
+    request and report stay as they are, so a copy can be sculpted and baked as often as wanted.
     """
 
     image: str | None = None
@@ -106,6 +115,7 @@ class Request:
     start_from: Stage | None = None
     stop_after: Stage = Stage.TEXTURE
     keep_uvs: bool = False
+    edited: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= MAX_SEED:
