@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import build
+from builder import extension
 from tests.addon.extension import client, launch, protocol
 
 pytestmark = pytest.mark.blender
@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).with_name("installed.py")
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     """The zip that `build.py zip` makes; Blender's own tool has validated it."""
-    return build.package(tmp_path_factory.mktemp("dist"))
+    return extension.package(tmp_path_factory.mktemp("dist"))
 
 
 def test_the_zip_installs_generates_upgrades_and_leaves_nothing(archive, make_python, picture, tmp_path):
