@@ -33,7 +33,7 @@ from backend.models.multiview import MultiviewConfig, MultiviewNet
 from backend.models.occupancy import OccupancyConfig, OccupancyNet
 from backend.models.registry import find_weights, rig_by_name, rig_of
 from backend.models.shape import ShapeConfig, ShapeNet
-from backend.protocol import Event, Json, Progress, Request, Stage, StageDone
+from backend.protocol import THUMBNAIL_FILE, Event, Json, Progress, Request, Stage, StageDone
 from backend.reports import Report, mesh_facts
 from backend.stages.matte import cut_out
 from backend.stages.mesh import extract_mesh
@@ -42,6 +42,7 @@ from backend.stages.shape import generate_shape
 from backend.stages.texture import texture_mesh
 from backend.stages.views import ViewNetworks, generate_views
 from backend.storage import sha256_of
+from backend.thumbnail import write_thumbnail
 from backend.work import Resources, Settings, Work
 
 log = logging.getLogger(__name__)
@@ -223,6 +224,9 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
     if job.is_whole(Stage.MESH):
         report.add_mesh(mesh_facts(read_glb(job.path(Stage.MESH))))
         job.write_report(report.data)
+    if request.stop_after is Stage.TEXTURE:
+        textured = read_textured_glb(job.path(Stage.TEXTURE))
+        write_thumbnail(textured, job.folder / THUMBNAIL_FILE, device=resources.device)
     return report.data
 
 

@@ -73,6 +73,8 @@ class Device(StrEnum):
 
 REQUEST_FILE = "request.json"
 REPORT_FILE = "report.json"
+THUMBNAIL_FILE = "thumbnail.png"
+"""A small picture of the finished mesh, for lists and asset browsers."""
 STAGE_FILES: Mapping[Stage, tuple[str, ...]] = types.MappingProxyType(
     {
         Stage.MATTE: ("matte.png",),

@@ -25,7 +25,7 @@ LOWEST_FIRST = (
     ("backend.models",),
     ("backend.stages",),
     ("backend.artifact_files", "backend.jobs"),
-    ("backend.work", "backend.reports"),
+    ("backend.work", "backend.reports", "backend.thumbnail"),
     ("backend.pipeline",),
     ("backend.arguments", "backend.service", "backend.doctor"),
     ("backend.commands", "backend.worker"),
