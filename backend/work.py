@@ -15,6 +15,7 @@ from backend.models.cache import NetworkCache
 from backend.models.registry import WeightSet
 from backend.presets import PRESETS
 from backend.protocol import BACKEND_VERSION, Json, Request, Stage
+from backend.stages.field_fit import FieldFit
 from backend.stages.matte import with_silhouettes
 from backend.stages.occupancy import OccupancySampling
 from backend.stages.shape import ShapeSampling
@@ -51,7 +52,8 @@ class Settings:
             shape=ShapeSampling(steps=values.shape_steps),
             faces=request.faces or values.faces,
             texture=TextureConfig(
-                texture_px=request.texture_px or values.texture_px, iterations=values.texture_iterations
+                texture_px=request.texture_px or values.texture_px,
+                fit=FieldFit(iterations=values.texture_iterations),
             ),
         )
 

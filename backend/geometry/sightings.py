@@ -1,6 +1,6 @@
 """Which points of a surface the six views show, with what colour and how well."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +48,14 @@ class Sightings:
     directions: Float[Tensor, "n 3"]
     colours: Float[Tensor, "n 3"]
     weights: Float[Tensor, " n"]
+
+
+def joined(first: Sightings, second: Sightings) -> Sightings:
+    """Both together."""
+    columns = (
+        torch.cat([getattr(item, column.name) for item in (first, second)]) for column in fields(Sightings)
+    )
+    return Sightings(*columns)
 
 
 class Observer:

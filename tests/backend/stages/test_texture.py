@@ -13,15 +13,16 @@ from backend.geometry.render import render
 from backend.geometry.sightings import Observer, silhouette_agreement
 from backend.geometry.simplify import simplify
 from backend.models.colour_field import ColourFieldConfig
+from backend.stages.field_fit import FieldFit
 from backend.stages.texture import TextureConfig, texture_mesh
 from tests.backend.geometry.bodies import body_mesh
 
 CAMERAS = STARTER_RIG.cameras()
 CONFIG = TextureConfig(
     texture_px=256,
-    iterations=150,
-    batch=4096,
-    colour_field=ColourFieldConfig(resolution=96, rank=8, hidden=32),
+    fit=FieldFit(
+        iterations=150, batch=4096, colour_field=ColourFieldConfig(resolution=96, rank=8, hidden=32)
+    ),
 )
 
 

@@ -1,0 +1,75 @@
+"""The parts of a surface that no view shows well, and the colours they are to take."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float32
+from scipy.spatial import KDTree
+from torch import Tensor
+
+from backend.geometry.meshes import Mesh, interpolate, sample_surface
+from backend.geometry.render import BARE
+from backend.geometry.sightings import Observer, Sightings
+
+WELL_SEEN_COSINE = 0.35
+"""A point seen at least this squarely needs no help from the mesh's own colours."""
+
+NUM_SURFACE_POINTS = 40_000
+"""Points drawn from the whole surface, of which the unseen ones are kept."""
+
+NUM_NEIGHBOURS = 8
+NEIGHBOUR_REACH, NORMAL_REACH = 0.04, 0.02
+"""Metres over which seen colours fade into the mesh's own, and metres that a right angle of normals adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Points all over the surface with the mesh's own colours; `weights`: how little of each is seen."""
+
+    points: Float[Tensor, "n 3"]
+    normals: Float[Tensor, "n 3"]
+    colours: Float[Tensor, "n 3"]
+    weights: Float[Tensor, " n"]
+
+
+def unseen_points(
+    mesh: Mesh, normals: Float32[np.ndarray, "v 3"], observer: Observer, seen: Sightings, *, seed: int
+) -> Unseen:
+    """Points of a mesh that no view looks at squarely, with its own colours or those seen close by."""
+    face, barycentric = sample_surface(mesh, NUM_SURFACE_POINTS, np.random.default_rng(seed))
+    corners = mesh.faces[face]
+    colours = mesh.colours if mesh.colours is not None else np.full_like(mesh.vertices, BARE)
+    points, facing, own = (
+        torch.from_numpy(interpolate(values, corners, barycentric)).float().to(observer.bvh.device)
+        for values in (mesh.vertices, normals, colours)
+    )
+    facing = F.normalize(facing, dim=1)
+    weights = (1 - observer.best_cosine(points, facing) / WELL_SEEN_COSINE).clamp_min(0)
+    keep = weights > 0
+    points, facing, own = points[keep], facing[keep], own[keep]
+    if len(points) and len(seen.points) >= NUM_NEIGHBOURS:
+        own = _with_neighbours(points, facing, own, seen)
+    return Unseen(points, facing, own, weights[keep])
+
+
+def _with_neighbours(
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], own: Float[Tensor, "n 3"], seen: Sightings
+) -> Float[Tensor, "n 3"]:
+    """The mesh's own colours, fading into those of seen points nearby.
+
+    The own ones come from a coarse grid, and show as blots in small pits and creases that no view reaches.
+    """
+
+    def places(positions: Tensor, directions: Tensor) -> np.ndarray:
+        # Normals count a little, so that a thin wall does not take the colours of its other side.
+        return torch.cat([positions, directions * NORMAL_REACH], dim=1).cpu().numpy()
+
+    tree = KDTree(places(seen.points, seen.normals))
+    distance, found = tree.query(places(points, normals), k=NUM_NEIGHBOURS)
+    near = seen.weights.cpu().numpy()[found] / (distance + NEIGHBOUR_REACH / 20)
+    near /= np.maximum(near.sum(axis=1, keepdims=True), 1e-12)
+    theirs = np.einsum("nk,nkc->nc", near, seen.colours.cpu().numpy()[found])
+    share = np.exp(-np.square(distance[:, :1] / NEIGHBOUR_REACH))
+    return torch.lerp(own, torch.from_numpy(theirs).to(own), torch.from_numpy(share).to(own))

@@ -1,0 +1,123 @@
+"""Fitting a colour field to what the views show of a surface (One-2-3-45++, arXiv 2311.07885, 3.3).
+
+The paper leaves all sizes open; ours are chosen for a two-core machine.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from backend.errors import ConfigError, OnStep, ignore_steps
+from backend.geometry.sightings import Sightings
+from backend.geometry.unseen import Unseen
+from backend.models.colour_field import ColourField, ColourFieldConfig
+
+FINAL_RATE = 0.1
+"""Learning rate at the end as a share of that at the start (TensoRF)."""
+
+ROUGHNESS_EVERY, ROUGHNESS_STRIDE = 4, 4
+"""Total variation is taken at every so manieth step, on every so manieth row: it costs more than the rest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldFit:
+    """How a colour field is fitted.
+
+    Attributes:
+        iterations: Steps of the fit.
+        batch: Seen points a step; a quarter as many are drawn from the unseen surface.
+        colour_field: Final size of the field; the fit begins at a quarter of its resolution.
+        learning_rate: Of planes and lines; the network's is a tenth of it.
+        normal_share: Share of seen points that get their normal for a view direction, as in the bake.
+        surface_weight: Pull of unseen points towards the mesh's own colours.
+        roughness_weight: Of total variation on the planes.
+    """
+
+    iterations: int = 300
+    batch: int = 8192
+    colour_field: ColourFieldConfig = field(default_factory=ColourFieldConfig)
+    learning_rate: float = 0.1
+    normal_share: float = 0.5
+    surface_weight: float = 0.3
+    roughness_weight: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1 or self.batch < 4:
+            raise ConfigError(f"a fit needs steps and points, got {self}")
+
+
+def fit_field(
+    seen: Sightings, unseen: Unseen, *, seed: int, config: FieldFit, on_step: OnStep = ignore_steps
+) -> ColourField:
+    """Fit a colour field with L2 to seen points, and loosely to the mesh's own colours elsewhere.
+
+    Coarse to fine, as in TensoRF. Random numbers come from the CPU, so every device draws the same points.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    device = seen.points.device
+    start = replace(config.colour_field, resolution=max(2, config.colour_field.resolution // 4))
+    field = ColourField(start, generator=generator).to(device)
+    optimiser = _optimiser(field, config)
+    for step in range(config.iterations):
+        if step in _refinements(config.iterations):
+            doubled = min(2 * field.config.resolution, config.colour_field.resolution)
+            field = field.resampled(doubled)
+            optimiser = _optimiser(field, config)
+        decay = FINAL_RATE ** (step / config.iterations)
+        for group in optimiser.param_groups:
+            group["lr"] = group["initial_lr"] * decay
+        optimiser.zero_grad(set_to_none=True)
+        _loss(field, seen, unseen, generator, config, step).backward()
+        optimiser.step()
+        on_step(step + 1, config.iterations)
+    return field.eval().requires_grad_(False)
+
+
+def _refinements(iterations: int) -> tuple[int, int]:
+    """Steps before which the resolution doubles."""
+    return iterations * 3 // 10, iterations * 6 // 10
+
+
+def _optimiser(field: ColourField, config: FieldFit) -> torch.optim.Adam:
+    grids = [*field.planes, *field.lines]
+    known = {id(values) for values in grids}
+    layers = [values for values in field.parameters() if id(values) not in known]
+    rates = (config.learning_rate, config.learning_rate / 10)
+    groups = [
+        {"params": params, "lr": rate, "initial_lr": rate}
+        for params, rate in zip((grids, layers), rates, strict=True)
+    ]
+    return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
+
+
+def _loss(
+    field: ColourField,
+    seen: Sightings,
+    unseen: Unseen,
+    generator: torch.Generator,
+    config: FieldFit,
+    step: int,
+) -> Float[Tensor, ""]:
+    """Squared error of one batch, seen and unseen points in one pass through the field."""
+    device = seen.points.device
+    first = _draw(len(seen.points), config.batch, generator).to(device)
+    other = _draw(len(unseen.points), config.batch // 4, generator).to(device)
+    by_normal = torch.rand(len(first), 1, generator=generator).to(device) < config.normal_share
+    directions = torch.where(by_normal, seen.normals[first], seen.directions[first])
+    colours = field(
+        torch.cat([seen.points[first], unseen.points[other]]), torch.cat([directions, unseen.normals[other]])
+    )
+    target = torch.cat([seen.colours[first], unseen.colours[other]])
+    weights = torch.cat([seen.weights[first], config.surface_weight * unseen.weights[other]])
+    loss = ((colours - target).square().mean(dim=1) * weights).sum() / max(1, len(first) + len(other))
+    if config.roughness_weight > 0 and step % ROUGHNESS_EVERY == 0:
+        offset = step // ROUGHNESS_EVERY % ROUGHNESS_STRIDE
+        loss = loss + config.roughness_weight * ROUGHNESS_EVERY * field.roughness(ROUGHNESS_STRIDE, offset)
+    return loss
+
+
+def _draw(count: int, wanted: int, generator: torch.Generator) -> Int[Tensor, " n"]:
+    """Random rows; none where there are none."""
+    return torch.randint(max(count, 1), (wanted if count else 0,), generator=generator)
