@@ -27,6 +27,19 @@ def object_box(pictures: Float[Tensor, "b 4 h w"]) -> Float[Tensor, "b 4"]:
     return torch.stack([left, top, right, bottom], dim=1)
 
 
+def object_frames(
+    pictures: Float[Tensor, "b 4 h w"], *, fill: float | Float[Tensor, " b"] = PICTURE_FILL
+) -> tuple[Float[Tensor, "b 2"], Float[Tensor, " b"]]:
+    """Centre (right, down) and side, in pixels, of the square that `crop_to_object` cuts out."""
+    height, width = pictures.shape[-2:]
+    scale = torch.tensor([width, height, width, height], device=pictures.device, dtype=pictures.dtype)
+    box = object_box(pictures) * scale
+    is_empty = box[:, 2] <= box[:, 0]
+    box = torch.where(is_empty[:, None], torch.tensor([0.0, 0, 1, 1], device=box.device) * scale, box)
+    share = torch.where(is_empty, 1.0, torch.as_tensor(fill, device=box.device, dtype=box.dtype))
+    return (box[:, :2] + box[:, 2:]) / 2, (box[:, 2:] - box[:, :2]).amax(dim=1) / share
+
+
 def crop_to_object(
     pictures: Float[Tensor, "b 4 h w"], *, size: int, fill: float | Float[Tensor, " b"] = PICTURE_FILL
 ) -> Float[Tensor, "b 4 size size"]:
@@ -36,17 +49,11 @@ def crop_to_object(
     without an object comes back whole.
     """
     height, width = pictures.shape[-2:]
-    scale = torch.tensor([width, height, width, height], device=pictures.device, dtype=pictures.dtype)
-    box = object_box(pictures) * scale
-    is_empty = box[:, 2] <= box[:, 0]
-    box = torch.where(is_empty[:, None], torch.tensor([0.0, 0, 1, 1], device=box.device) * scale, box)
-    centre = (box[:, :2] + box[:, 2:]) / 2
-    share = torch.where(is_empty, 1.0, torch.as_tensor(fill, device=box.device, dtype=box.dtype))
-    side = (box[:, 2:] - box[:, :2]).amax(dim=1) / share
-    axis = (torch.arange(size, device=box.device, dtype=box.dtype) + 0.5) / size - 0.5
+    centre, side = object_frames(pictures, fill=fill)
+    axis = (torch.arange(size, device=side.device, dtype=side.dtype) + 0.5) / size - 0.5
     down, right = torch.meshgrid(axis, axis, indexing="ij")
     pixels = centre[:, None, None] + torch.stack([right, down], dim=-1) * side[:, None, None, None]
-    grid = pixels / scale[:2] * 2 - 1
+    grid = pixels / pixels.new_tensor([width, height]) * 2 - 1
     premultiplied = torch.cat([pictures[:, :3] * pictures[:, 3:], pictures[:, 3:]], dim=1)
     # Area-like filtering when shrinking: sample a picture that is already near the wanted scale.
     factor = float((side / size).median())

@@ -1,8 +1,9 @@
 """A coarse guess of the six views with the geometry built in: picture -> volume -> the rig's cameras.
 
 The paper's network must find out by itself how pixels of one tile belong to those of another. Here the
-picture's features are spread along the depth of a small volume in generation space, 3D convolutions say what
-is where, and the known cameras of the rig draw it by volume rendering. Legend: `d` depth samples.
+picture's camera is guessed, its features are carried along its rays into a small volume in generation space,
+3D convolutions say what is where, and the known cameras of the rig draw it by volume rendering.
+Legend: `d` depth samples.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from torch import Tensor, nn
 
 from backend.errors import ConfigError
 from backend.geometry.cameras import UNIT_RADIUS, ViewRig, sheet_from_views
+from backend.models.blocks3d import zero_init
 from backend.models.fixed_sampling import FixedSampling
+from backend.models.input_camera import CODE_CHANNELS, InputFrame
 
 OPACITY_GAIN = 64.0
 """Opacity of a metre of matter with density one; a voxel of 1/32 m then hides most of what is behind."""
@@ -27,20 +30,22 @@ class VolumeConfig:
 
     Attributes:
         picture_channels: Width of the picture's features.
-        channels: Widths of the volume's levels; the finest has as many cells a side as the picture latents.
+        channels: Widths of the volume's levels, finest first.
         features: Channels drawn beside latents and opacity.
         depths: Samples along each ray.
+        stride: Latents to a cell of the volume and to a pixel of what is drawn, along a side.
     """
 
     picture_channels: int = 64
-    channels: tuple[int, ...] = (16, 48, 96)
+    channels: tuple[int, ...] = (32, 64, 96)
     features: int = 11
-    depths: int = 24
+    depths: int = 20
+    stride: int = 2
     norm_groups: int = 8
 
     def __post_init__(self) -> None:
-        if not self.channels or self.depths < 2:
-            raise ConfigError(f"a volume needs a level and two samples along a ray, got {self}")
+        if not self.channels or self.depths < 2 or self.stride < 1:
+            raise ConfigError(f"a volume needs a level, two samples along a ray and a stride, got {self}")
 
 
 class PictureVolume(nn.Module):
@@ -55,6 +60,7 @@ class PictureVolume(nn.Module):
     """
 
     is_inside: Tensor
+    centres: Tensor
 
     def __init__(
         self, config: VolumeConfig, *, rig: ViewRig, size: int, latent_channels: int, embedding: int
@@ -62,10 +68,14 @@ class PictureVolume(nn.Module):
         super().__init__()
         self.config = config
         self.latent_channels = latent_channels
+        cells = size // config.stride
         width, groups, first = config.picture_channels, config.norm_groups, config.channels[0]
         self.picture_in = nn.Conv2d(latent_channels, width, 3, padding=1)
         self.picture_blocks = nn.ModuleList([_Block(width, width, embedding, groups, 2) for _ in range(2)])
-        self.spread = nn.Conv2d(width, first * size, 3, padding=1)
+        self.camera = nn.Sequential(
+            nn.Linear(embedding, width), nn.SiLU(), zero_init(nn.Linear(width, CODE_CHANNELS))
+        )
+        self.enter = nn.Conv3d(width + 2, first, 1)
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
         for fine, coarse in zip(config.channels, config.channels[1:], strict=False):
@@ -74,8 +84,9 @@ class PictureVolume(nn.Module):
         self.middle = _Block(config.channels[-1], config.channels[-1], embedding, groups, 3)
         self.out = nn.Conv3d(first, latent_channels + config.features + 1, 1)
         self.background = nn.Parameter(torch.zeros(latent_channels))
-        points = _canvas_points(rig, size, config.depths)
-        self.sampling = FixedSampling(points.flatten(0, 2), size)
+        points = _canvas_points(rig, cells, config.depths)
+        self.sampling = FixedSampling(points.flatten(0, 2), cells)
+        self.register_buffer("centres", _cell_centres(cells), persistent=False)
         # Objects fit the sphere; without this, what is not yet learned would stand before them as fog.
         self.register_buffer("is_inside", points.norm(dim=-1) <= 1, persistent=False)
 
@@ -91,8 +102,7 @@ class PictureVolume(nn.Module):
         image = self.picture_in(picture)
         for block in self.picture_blocks:
             image = block(image, embedding)
-        # Cells (y, down, x): the picture faces -Y, so its columns are x and its rows fall along z.
-        volume = rearrange(self.spread(F.silu(image)), "b (c d) h w -> b c d h w", d=picture.shape[-1])
+        volume = self.enter(self._lifted(F.silu(image), self.guess_frame(embedding)))
         skips = []
         for block in self.down:
             skips.append(volume)
@@ -101,9 +111,29 @@ class PictureVolume(nn.Module):
         for block in self.up:
             larger = F.interpolate(volume, scale_factor=2, mode="nearest")
             volume = block(torch.cat([larger, skips.pop()], dim=1), embedding)
-        return self.draw(self.out(F.silu(volume)))
+        drawn = self.draw(self.out(F.silu(volume)))
+        if self.config.stride == 1:
+            return drawn
+        return F.interpolate(drawn, scale_factor=self.config.stride, mode="bilinear", align_corners=False)
 
-    def draw(self, volume: Float[Tensor, "b k d h w"]) -> Float[Tensor, "b o hh ww"]:
+    def guess_frame(self, embedding: Float[Tensor, "b e"]) -> Float[Tensor, "b 5"]:
+        """How the picture may see the object, as `InputFrame.code`."""
+        return self.camera(embedding).float()
+
+    def _lifted(
+        self, image: Float[Tensor, "b c h w"], frame: Float[Tensor, "b 5"]
+    ) -> Float[Tensor, "b k d i j"]:
+        """The picture's features at every cell, the cell's depth, and whether the picture shows it."""
+        with torch.autocast(image.device.type, enabled=False):
+            # The frame is taught by its own loss; through the features it would be pulled off the truth.
+            uv, depth = InputFrame.from_code(frame.detach()).project(self.centres.flatten(0, 2))
+            grid = (2 * uv - 1)[:, :, None]
+            sampled = F.grid_sample(image.float(), grid, padding_mode="zeros", align_corners=False)
+            is_shown = ((uv > 0) & (uv < 1)).all(dim=2).float()
+            lifted = torch.cat([sampled[..., 0], depth[:, None], is_shown[:, None]], dim=1)
+        return lifted.unflatten(2, self.centres.shape[:3]).to(image.dtype)
+
+    def draw(self, volume: Float[Tensor, "b k d h w"]) -> Float[Tensor, "b o i j"]:
         """Volume rendering (Max 1995) of density, then latents and features, over a learned background."""
         batch, depths = len(volume), self.config.depths
         cells = rearrange(volume, "b k d h w -> (d h w) (b k)")
@@ -137,6 +167,13 @@ class _Block(nn.Module):
         shift = self.shift(embedding)
         shift = shift.reshape(*shift.shape, *[1] * (x.dim() - 2))
         return self.short(x) + self.second(self.first(x) + shift)
+
+
+def _cell_centres(cells: int) -> Float[Tensor, "d h w 3"]:
+    """Centres of the cells, which are kept in the order (y, -z, x)."""
+    axis = ((torch.arange(cells) + 0.5) / cells - 0.5) * 2 * UNIT_RADIUS
+    y, down, x = torch.meshgrid(axis, axis, axis, indexing="ij")
+    return torch.stack([x, y, -down], dim=-1)
 
 
 def _canvas_points(rig: ViewRig, size: int, depths: int) -> Float[Tensor, "d hh ww 3"]:

@@ -31,10 +31,12 @@ class Shots:
     Attributes:
         views: Evenly lit views from the rig of the weights.
         pictures: Input pictures, centred as by `crop_to_object`; of the views' size.
+        frames: How the pictures see the objects (`InputFrame.code`).
     """
 
     views: Float[Tensor, "b v 4 h w"]
     pictures: Float[Tensor, "b 4 h w"]
+    frames: Float[Tensor, "b 5"]
 
 
 Shoot = Callable[[int, int], Shots]
@@ -59,10 +61,10 @@ class Studio:
         """Render `count` objects drawn from `seed`."""
         scenes = self.source.scenes(count, seed=seed)
         views = scenes.render(starter_rigs(count, scenes.device), self.size)
-        pictures = input_pictures(scenes, torch.Generator().manual_seed(seed), self.size)
+        pictures, frames = input_pictures(scenes, torch.Generator().manual_seed(seed), self.size)
         if self.faults:
             pictures = spoil(pictures, torch.Generator(scenes.device).manual_seed(seed))
-        return Shots(views, pictures)
+        return Shots(views, pictures, frames.code())
 
 
 @runtime_checkable

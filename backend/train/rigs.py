@@ -16,13 +16,18 @@ def _between(low: float, high: float, count: int, generator: torch.Generator) ->
     return low + (high - low) * torch.rand(count, generator=generator)
 
 
-def input_cameras(count: int, generator: torch.Generator, device: torch.device | str) -> Cameras:
-    """Cameras (count, 1) at azimuth 0 that just see the unit sphere; `generator` is a CPU one."""
+def input_cameras(
+    count: int, generator: torch.Generator, device: torch.device | str
+) -> tuple[Cameras, Float[Tensor, " count"]]:
+    """Cameras (count, 1) at azimuth 0 that just see the unit sphere, and their elevations in radians.
+
+    `generator` is a CPU one.
+    """
     elevation = torch.deg2rad(_between(*INPUT_ELEVATION_DEG, count, generator))
     fov = torch.deg2rad(_between(*INPUT_FOV_DEG, count, generator))
     distance = UNIT_RADIUS / torch.sin(fov / 2)
     cameras = orbit_cameras(torch.zeros(count), elevation, distance, fov)
-    return Cameras(cameras.world_from_cam[:, None], cameras.fov[:, None]).to(device)
+    return Cameras(cameras.world_from_cam[:, None], cameras.fov[:, None]).to(device), elevation.to(device)
 
 
 def random_rigs(count: int, generator: torch.Generator, device: torch.device | str) -> Cameras:

@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from backend.geometry.cameras import Cameras
-from backend.geometry.framing import crop_to_object
+from backend.geometry.framing import crop_to_object, object_frames
+from backend.models.input_camera import InputFrame
 from backend.train.bank import Textures
 from backend.train.lights import Light, random_lights
 from backend.train.render import render
@@ -46,14 +47,19 @@ class Scenes:
         return voxelise(self._trees, chunk=chunk)
 
 
-def input_pictures(scenes: Scenes, generator: torch.Generator, size: int) -> Float[Tensor, "b 4 h w"]:
-    """Pictures as a user may give them: random light, elevation and field of view, roughly filled frame.
+def input_pictures(
+    scenes: Scenes, generator: torch.Generator, size: int
+) -> tuple[Float[Tensor, "b 4 h w"], InputFrame]:
+    """Pictures as a user may give them, and how each sees its object.
 
-    `generator` is a CPU one.
+    Light, elevation and field of view are random, the frame is roughly filled. `generator` is a CPU one.
     """
-    cameras = input_cameras(len(scenes), generator, scenes.device)
+    cameras, elevation = input_cameras(len(scenes), generator, scenes.device)
     light = random_lights(len(scenes), generator, scenes.device)
     low, high = PICTURE_FILLS
-    fill = low + (high - low) * torch.rand(len(scenes), generator=generator)
+    fill = low + (high - low) * torch.rand(len(scenes), generator=generator).to(scenes.device)
     pictures = scenes.render(cameras, round(size * 1.25), light=light)[:, 0]
-    return crop_to_object(pictures, size=size, fill=fill.to(scenes.device))
+    centre, side = object_frames(pictures, fill=fill)
+    whole = pictures.shape[-1]
+    frame = InputFrame(elevation, cameras.fov[:, 0], centre / whole, side / whole)
+    return crop_to_object(pictures, size=size, fill=fill), frame

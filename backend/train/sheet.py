@@ -30,7 +30,7 @@ GREY = 0.5
 def data_sheet(scenes: Scenes, generator: torch.Generator, size: int) -> Image.Image:
     """The sheet of a batch; `generator` is a CPU one."""
     cameras = starter_rigs(len(scenes), scenes.device)
-    pictures = input_pictures(scenes, generator, size)[:, None]
+    pictures = input_pictures(scenes, generator, size)[0][:, None]
     views = scenes.render(cameras, size)
     voxels = scenes.voxels()
     first = [cameras[index][:1] for index in range(len(scenes))]

@@ -50,12 +50,14 @@ class ViewsLoss:
         floor: Weight of the clean image's error where there is only noise; see `velocity_weight`.
         dropout: Share of samples without a condition, which guidance needs.
         hint: Weight of the squared error of the latents that the network's volume draws.
+        frame: Weight of the squared error of how it thinks that the picture sees the object.
     """
 
     gamma: float = 5.0
     floor: float = 1.0
     dropout: float = 0.1
     hint: float = 0.5
+    frame: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class ViewSample:
     canvas: Float[Tensor, "c hh ww"]
     latents: Float[Tensor, "c h w"]
     picture: UInt8[Tensor, "4 s s"]
+    frame: Float[Tensor, " 5"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +77,17 @@ class ViewBatch:
     canvas: Float[Tensor, "b c hh ww"]
     latents: Float[Tensor, "b c h w"]
     pictures: Float[Tensor, "b 4 s s"]
+    frames: Float[Tensor, "b 5"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Errors:
-    """Mean squared error of each sample's velocity, its weight in the loss, and that of the drawn latents."""
+    """Squared errors of each sample: velocity (and its weight in the loss), drawn latents, guessed frame."""
 
     velocity: Float[Tensor, " b"]
     weight: Float[Tensor, " b"]
     hint: Float[Tensor, " b"]
+    frame: Float[Tensor, " b"]
 
 
 @torch.no_grad()
@@ -94,9 +99,8 @@ def view_samples(shots: Shots, vae: ViewAutoencoder, *, image_px: int, chunk: in
         pictures = [vae.encode(part) for part in shots.pictures.to(device).split(6 * chunk)]
     small = (resized(shots.pictures.to(device), image_px) * 255).round().byte()
     canvas = sheet_from_views(torch.cat(views).unflatten(0, shots.views.shape[:2]))
-    return [
-        ViewSample(*parts) for parts in zip(canvas.half(), torch.cat(pictures).half(), small, strict=True)
-    ]
+    columns = (canvas.half(), torch.cat(pictures).half(), small, shots.frames.to(device))
+    return [ViewSample(*parts) for parts in zip(*columns, strict=True)]
 
 
 def collate(samples: list[ViewSample]) -> ViewBatch:
@@ -105,6 +109,7 @@ def collate(samples: list[ViewSample]) -> ViewBatch:
         torch.stack([sample.canvas for sample in samples]).float(),
         torch.stack([sample.latents for sample in samples]).float(),
         torch.stack([sample.picture for sample in samples]).float() / 255,
+        torch.stack([sample.frame for sample in samples]),
     )
 
 
@@ -166,8 +171,9 @@ class ViewsTask:
         # The timesteps rise along the batch, so its thirds are those of the schedule.
         thirds = zip(("low", "middle", "high"), errors.velocity.detach().tensor_split(3), strict=True)
         metrics = {f"velocity_{name}": part.mean() for name, part in thirds}
-        metrics["hint"] = errors.hint.detach().mean()
-        return (errors.weight * errors.velocity + self.config.hint * errors.hint).mean(), metrics
+        metrics |= {"hint": errors.hint.detach().mean(), "frame": errors.frame.detach().mean()}
+        guesses = self.config.hint * errors.hint + self.config.frame * errors.frame
+        return (errors.weight * errors.velocity + guesses).mean(), metrics
 
     def validate(self, networks: dict[str, nn.Module]) -> dict[str, float]:
         """Velocity errors at fixed timesteps and scores of sampled views, on unseen objects."""
@@ -183,7 +189,7 @@ class ViewsTask:
             with half_precision(self.device):
                 errors = self._errors(nets.image_encoder, nets.views, batch, timesteps, keep, generator)
             scores[f"velocity_{timestep}"] = float(errors.velocity.mean())
-            scores["hint"] = float(errors.hint.mean())
+            scores |= {"hint": float(errors.hint.mean()), "frame": float(errors.frame.mean())}
         return scores | mean_scores(self._sampled(nets, batch), shots.views)
 
     def sheet(self, networks: dict[str, nn.Module]) -> Image.Image:
@@ -235,7 +241,14 @@ class ViewsTask:
             velocity=(predicted - wanted).square().mean(dim=(1, 2, 3)),
             weight=velocity_weight(alpha_bar.flatten(), gamma=self.config.gamma, floor=self.config.floor),
             hint=(drawn - batch.canvas).square().mean(dim=(1, 2, 3)) if drawn.shape[1] else keep * 0.0,
+            frame=self._frame_error(net, condition, batch) * keep,
         )
+
+    @staticmethod
+    def _frame_error(net: MultiviewNet, condition: ViewCondition, batch: ViewBatch) -> Float[Tensor, " b"]:
+        if net.volume is None:
+            return batch.frames.new_zeros(len(batch.frames))
+        return (net.volume.guess_frame(condition.embedding) - batch.frames).square().mean(dim=1)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -247,6 +260,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gamma", type=float, default=loss.gamma, help="limit of min-SNR weighting")
     parser.add_argument("--floor", type=float, default=loss.floor, help="weight where there is only noise")
     parser.add_argument("--hint", type=float, default=loss.hint, help="weight of the volume's own guess")
+    parser.add_argument("--frame", type=float, default=loss.frame, help="weight of the guessed camera")
     parser.add_argument("--without-volume", action="store_true", help="train the paper's conditions alone")
     parser.add_argument("--dropout", type=float, default=loss.dropout, help="share without a condition")
 
@@ -272,6 +286,8 @@ def run(args: argparse.Namespace) -> int:
         validation,
         batch_size=args.batch,
         seed=args.seed,
-        config=ViewsLoss(gamma=args.gamma, floor=args.floor, dropout=args.dropout, hint=args.hint),
+        config=ViewsLoss(
+            gamma=args.gamma, floor=args.floor, dropout=args.dropout, hint=args.hint, frame=args.frame
+        ),
     )
     return train_from_arguments(task, args)

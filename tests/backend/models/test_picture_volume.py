@@ -7,7 +7,7 @@ from backend.geometry.cameras import STARTER_RIG, views_from_sheet
 from backend.models.picture_volume import PictureVolume, VolumeConfig
 
 SIZE = 32
-TINY = VolumeConfig(picture_channels=8, channels=(8, 8), features=2, depths=48, norm_groups=4)
+TINY = VolumeConfig(picture_channels=8, channels=(8, 8), features=2, depths=48, stride=1, norm_groups=4)
 
 
 def _volume(size: int = SIZE) -> PictureVolume:

@@ -8,6 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from backend.geometry.cameras import Cameras, orbit_cameras
+from backend.models.input_camera import InputFrame
 from backend.train.bank import mesh_bank
 from backend.train.gltf import ObjectMesh
 from backend.train.lights import Light
@@ -135,7 +136,7 @@ def test_random_rigs_see_nearly_the_whole_sphere():
 
 def test_input_pictures_hold_the_object_in_the_middle():
     made = scenes(box((0.3, 0.2, 0.1)), ball(0.3))
-    pictures = input_pictures(made, torch.Generator().manual_seed(0), 48)
+    pictures, _ = input_pictures(made, torch.Generator().manual_seed(0), 48)
     assert pictures.shape == (2, 4, 48, 48)
     solid = pictures[:, 3] > 0.5
     for index in range(2):
@@ -145,7 +146,25 @@ def test_input_pictures_hold_the_object_in_the_middle():
         assert abs(float(rows.float().mean()) - 23.5) < 1.5
 
 
+def test_the_frame_of_an_input_picture_says_where_points_of_the_object_lie():
+    """The tips of a thin rod are the edges of what is solid."""
+    made = scenes(box((0.3, 0.01, 0.01)))
+    pictures, frame = input_pictures(made, torch.Generator().manual_seed(0), 96)
+    uv, _ = frame.project(torch.tensor([[-0.3, 0, 0], [0.3, 0, 0]]))
+    columns = (pictures[0, 3] > 0.5).any(dim=0).nonzero()[:, 0]
+    assert_close(uv[0, :, 0] * 96, torch.tensor([columns.min(), columns.max() + 1]).float(), atol=1.5, rtol=0)
+
+
+def test_frames_survive_their_code():
+    _, frame = input_pictures(scenes(ball(0.3)), torch.Generator().manual_seed(2), 16)
+    again = InputFrame.from_code(frame.code())
+    for name in ("elevation", "fov", "centre", "side"):
+        assert_close(getattr(again, name), getattr(frame, name))
+
+
 def test_input_cameras_stand_in_front():
-    cameras = input_cameras(50, torch.Generator().manual_seed(0), "cpu")
+    cameras, elevation = input_cameras(50, torch.Generator().manual_seed(0), "cpu")
+    height = cameras.position[:, 0, 2] / cameras.position[:, 0].norm(dim=1)
+    assert_close(height.asin(), elevation)
     assert_close(cameras.position[..., 0], torch.zeros(50, 1), atol=1e-6, rtol=0)
     assert bool((cameras.position[..., 1] < 0).all())

@@ -33,7 +33,7 @@ def discs(count: int, seed: int) -> Shots:
     distance = (axis[:, None].square() + axis.square()).sqrt()
     alpha = ((radius - distance) * SIZE).clamp(0, 1).expand(count, -1, -1, -1)[:, :, None]
     pictures = torch.cat([colour.expand(-1, 7, -1, SIZE, SIZE) * (alpha > 0), alpha], dim=2)
-    return Shots(pictures[:, :6], pictures[:, 6])
+    return Shots(pictures[:, :6], pictures[:, 6], torch.zeros(count, 5))
 
 
 class Fixed:
@@ -80,7 +80,9 @@ def views_task() -> ViewsTask:
             token_channels=16,
             norm_groups=8,
             position_channels=2,
-            volume=VolumeConfig(picture_channels=8, channels=(8, 8), features=2, depths=8, norm_groups=4),
+            volume=VolumeConfig(
+                picture_channels=8, channels=(8, 8), features=2, depths=8, stride=1, norm_groups=4
+            ),
         )
     )
     samples = Fixed(view_samples(discs(1, 0), vae, image_px=16))
