@@ -73,10 +73,12 @@ def make_parser() -> Parser:
         type=_one_of(Stage),
         help="make this stage and all later ones anew",
     )
+    _add_reroll(generate)
     _add_shape(generate)
     _add_common(generate)
     views = commands.add_parser("views", help="a picture to six views")
     _add_picture(views)
+    _add_reroll(views)
     _add_common(views)
     reconstruct = commands.add_parser("reconstruct", help="six views to a textured mesh")
     reconstruct.add_argument("views", type=Path, metavar="VIEWS", help="3 rows x 2 columns of square views")
@@ -115,6 +117,21 @@ def _one_of(kind: type[EnumT]) -> Callable[[str], EnumT]:
 def _add_picture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", nargs="?", help="optional when --job has one")
     parser.add_argument("--mask", metavar="FILE", help="bright or opaque where the object is")
+
+
+def _add_reroll(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--reroll", type=_tiles, metavar="N,N", help="draw these of the job's six views anew, keep the others"
+    )
+    parser.add_argument("--reroll-seed", type=int, metavar="N", help="another one draws them differently")
+
+
+def _tiles(text: str) -> tuple[int, ...]:
+    """Numbers of tiles."""
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be numbers from 1 to 6 like 2,5; got {text!r}") from error
 
 
 def _add_rig(parser: argparse.ArgumentParser) -> None:
@@ -167,5 +184,7 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
         start_from=given.get("start_from"),
         stop_after=Stage.VIEWS if arguments.command == "views" else given.get("stop_after", Stage.TEXTURE),
         keep_uvs=given.get("keep_uvs", False),
+        reroll=given.get("reroll", ()),
+        reroll_seed=given.get("reroll_seed", 0),
         **values,
     )

@@ -5,8 +5,8 @@ artifacts it read, settings, seed, weights). That decides what a resumed job doe
 
     files as recorded, made from the same      reused
     files as recorded, made from other things  made anew
-    files that differ from the record, or      taken as given: the user edited or brought them, and
-    that have no record                        only `start_from` makes them anew
+    files that differ from the record, that    taken as given: the user edited or brought them, and
+    have no record, or were changed in place   only `start_from` makes them anew
 """
 
 import json
@@ -42,6 +42,9 @@ RECORD_FILE = "stages.json"
 
 Source = dict[str, Json]
 """What a stage's artifact was made from, as JSON."""
+
+EDIT = "edit"
+"""Key of a source that says how an artifact was changed in place; from then on it is taken as given."""
 
 STALE: Source = {"stale": True}
 """Equal to no real source, so the stage is made anew."""
@@ -108,11 +111,13 @@ class Job:
         return {path.name: sha256_of(path) for path in self.paths(stage)}
 
     def is_given(self, stage: Stage) -> bool:
-        """Whether the user edited or brought a stage's files."""
+        """Whether the user edited or brought a stage's files, or had them changed in place."""
         record = self._records.get(stage)
         if not self.is_whole(stage):
             return False
-        return record is None or record.made_from is None or record.files != self.checksums(stage)
+        if record is None or record.made_from is None or EDIT in record.made_from:
+            return True
+        return record.files != self.checksums(stage)
 
     def fits(self, stage: Stage, made_from: Source) -> bool:
         """Whether a stage's files are what it would make from `made_from`."""

@@ -25,7 +25,7 @@ from backend.errors import ArtifactError, OnStep
 from backend.geometry.glb import write_glb
 from backend.geometry.glb_reader import read_glb, read_textured_glb
 from backend.images import read_picture
-from backend.jobs import Job, Source
+from backend.jobs import EDIT, Job, Source
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.colour_field import save_field
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
@@ -40,10 +40,10 @@ from backend.stages.mesh import extract_mesh
 from backend.stages.occupancy import generate_occupancy
 from backend.stages.shape import generate_shape
 from backend.stages.texture import texture_mesh
-from backend.stages.views import ViewNetworks, generate_views
+from backend.stages.views import ViewNetworks, generate_views, redraw_views
 from backend.storage import sha256_of
 from backend.thumbnail import write_thumbnail
-from backend.work import Resources, Settings, Work
+from backend.work import Resources, Settings, Work, is_edit
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +73,14 @@ def _make_views(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
         image_encoder=get(ImageEncoder, ImageEncoderConfig, folder, "image_encoder"),
         views=get(MultiviewNet, MultiviewConfig, folder, "views"),
     )
-    views = generate_views(
-        picture, networks, seed=work.seed(Stage.VIEWS), config=work.settings.views, on_step=on_step
-    )
+    seed, config = work.seed(Stage.VIEWS), work.settings.views
+    if work.is_edit(Stage.VIEWS):
+        tiles = [number - 1 for number in work.request.reroll]
+        views = redraw_views(
+            picture, work.views(), networks, tiles=tiles, seed=seed, config=config, on_step=on_step
+        )
+    else:
+        views = generate_views(picture, networks, seed=seed, config=config, on_step=on_step)
     write_views(views, paths[0])
 
 
@@ -213,7 +218,7 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
         job.forget(stage for stage in Stage if not _is_before(stage, request.start_from))
     needed = needed_stages(job, request)
     job.write_request(request)
-    report = Report(job.read_report(), request, weights, resources.device)
+    report = Report(job.read_report(), request, weights=weights, rig=work.rig, device=resources.device)
     for stage in [stage for stage in Stage if not _is_before(request.stop_after, stage)]:
         if stage in needed:
             is_fixed = _is_fixed(stage, job, request)
@@ -249,6 +254,8 @@ def _is_before(stage: Stage, other: Stage) -> bool:
 
 def _is_fixed(stage: Stage, job: Job, request: Request) -> bool:
     """Whether a stage's artifact is taken as it is, whatever it was made from."""
+    if is_edit(stage, request):
+        return False
     if request.start_from and _is_before(stage, request.start_from):
         return True
     return job.is_given(stage) or (stage is Stage.MATTE and request.image is None and job.is_whole(stage))
@@ -306,4 +313,7 @@ def _source(work: Work, stage: Stage) -> tuple[Source, dict[str, str]]:
         "seed": work.seed(stage) if rule.is_random else None,
         "weights": checksums,
     }
+    if work.is_edit(stage):
+        # Not from which sheet: it is gone by then, and the same request must not roll twice.
+        source[EDIT] = {"reroll": sorted(set(work.request.reroll)), "seed": work.request.reroll_seed}
     return json.loads(json.dumps(source)), checksums

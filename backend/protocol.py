@@ -26,6 +26,9 @@ BACKEND_VERSION = "0.1.0"
 MAX_LINE_BYTES = 1 << 20
 """Longest message accepted or sent; anything longer belongs into a file."""
 
+NUM_TILES = 6
+"""Views on a sheet, in 3 rows of 2."""
+
 MAX_SEED = (1 << 31) - 1
 """Largest seed: what a Blender integer property holds."""
 
@@ -96,7 +99,8 @@ class Request:
     """What to make. Paths are absolute; `None` means the preset's or the weights' own value.
 
     A job whose folder already holds artifacts goes on from them, edited or not; `start_from`
-    makes that stage and all after it anew.
+    makes that stage and all after it anew. `reroll` draws some of the six views anew, with a seed of
+    their own, and keeps the others; tiles are numbered 1 to 6, row by row.
 
     `edited` names a sculpted copy of the job's mesh, in the frame it was exported in (GLB or another format
     that `texture` reads). Then no stage runs: the colour field that the job keeps is baked onto that mesh
@@ -118,6 +122,8 @@ class Request:
     stop_after: Stage = Stage.TEXTURE
     keep_uvs: bool = False
     edited: str | None = None
+    reroll: tuple[int, ...] = ()
+    reroll_seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= MAX_SEED:
@@ -129,6 +135,15 @@ class Request:
         stages = list(Stage)
         if self.start_from and stages.index(self.start_from) > stages.index(self.stop_after):
             raise ProtocolError(f"cannot start from {self.start_from} and stop after {self.stop_after}")
+        self._check_reroll()
+
+    def _check_reroll(self) -> None:
+        if not 0 <= self.reroll_seed <= MAX_SEED:
+            raise ProtocolError(f"reroll_seed must be 0..{MAX_SEED}, got {self.reroll_seed}")
+        if not set(self.reroll) <= set(range(1, NUM_TILES + 1)):
+            raise ProtocolError(f"reroll must name tiles from 1 to {NUM_TILES}, got {list(self.reroll)}")
+        if self.reroll and (self.start_from or self.stop_after is Stage.MATTE):
+            raise ProtocolError("tiles are re-rolled in views that are there: name no stage to start from")
 
 
 # Commands: the add-on to the backend.

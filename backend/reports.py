@@ -8,6 +8,7 @@ import torch
 
 from backend.devices import device_name
 from backend.evaluate.surface import is_watertight, num_shells
+from backend.geometry.cameras import ViewRig
 from backend.geometry.meshes import Mesh
 from backend.models.registry import WeightSet
 from backend.protocol import BACKEND_VERSION, Json, Request, Stage, to_data
@@ -40,7 +41,13 @@ class Report:
     """Collects the report of one run; what earlier runs of the job measured is kept for reused stages."""
 
     def __init__(
-        self, earlier: dict[str, Json], request: Request, weights: WeightSet, device: torch.device
+        self,
+        earlier: dict[str, Json],
+        request: Request,
+        *,
+        weights: WeightSet,
+        rig: ViewRig,
+        device: torch.device,
     ) -> None:
         stages = earlier.get("stages")
         self.data: dict[str, Json] = {
@@ -49,6 +56,7 @@ class Report:
             "system": sys.platform,
             "versions": versions(),
             "weights": {"name": weights.name, "licence": weights.licence, "sha256": {}},
+            "rig": to_data(rig),
             "stages": {},
             "mesh": None,
             "seconds": 0.0,

@@ -58,6 +58,11 @@ class Settings:
         )
 
 
+def is_edit(stage: Stage, request: Request) -> bool:
+    """Whether a request asks for a change of a stage's artifact in place."""
+    return stage is Stage.VIEWS and bool(request.reroll)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
     """One job being run: everything that its stages look at."""
@@ -71,8 +76,15 @@ class Work:
 
     def seed(self, stage: Stage) -> int:
         """The stage's own seed, so that one stage's draws never shift another's."""
-        digest = hashlib.sha256(f"{self.request.seed}/{stage}".encode()).digest()
+        name = f"{self.request.seed}/{stage}"
+        if self.is_edit(stage):
+            name += f"/{self.request.reroll_seed}"
+        digest = hashlib.sha256(name.encode()).digest()
         return int.from_bytes(digest[:4], "big") >> 1
+
+    def is_edit(self, stage: Stage) -> bool:
+        """Whether the request asks for a change of what is there instead of a new artifact."""
+        return is_edit(stage, self.request)
 
     @property
     def provenance(self) -> dict[str, Json]:

@@ -1,17 +1,17 @@
 """Stage 1: six views of an object from one picture, drawn together in one diffusion process."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from diffusers import EulerAncestralDiscreteScheduler
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from backend.diffusion.views import Sampler, ViewScheduler, add_noise, at_timesteps, guide, make_scheduler
 from backend.errors import ConfigError, OnStep, ignore_steps
-from backend.geometry.cameras import views_from_sheet
+from backend.geometry.cameras import NUM_VIEWS, sheet_from_views, views_from_sheet
 from backend.models.autoencoder import ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder
 from backend.models.multiview import MultiviewNet, ViewCondition
@@ -30,6 +30,31 @@ class ViewNetworks:
     def device(self) -> torch.device:
         """Where the networks live."""
         return self.views.prompt.device
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTiles:
+    """Tiles of a canvas that are known, in the midst of those that are sampled.
+
+    At every step they are what the noise of that step makes of them (RePaint, Lugmayr et al. 2022, eq. 8),
+    so that attention over all six tiles draws the unknown ones to go with them.
+    """
+
+    latents: Float[Tensor, "b c hh ww"]
+    is_kept: Bool[Tensor, "1 hh ww"]
+
+    def put_into(
+        self,
+        latents: Float[Tensor, "b c hh ww"],
+        *,
+        noise: Float[Tensor, "b c hh ww"],
+        scheduler: ViewScheduler,
+        timestep: Tensor,
+    ) -> Float[Tensor, "b c hh ww"]:
+        """The canvas with the known tiles at a timestep's noise."""
+        # diffusers means any tensor of timesteps by its annotation.
+        noised = scheduler.add_noise(self.latents, noise, timestep[None])  # pyright: ignore[reportArgumentType]
+        return torch.where(self.is_kept, noised, latents)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +96,35 @@ def generate_views(
         return decode_views(latents, networks)[0].float().cpu()
 
 
+def redraw_views(
+    picture: Float[Tensor, "4 h w"],
+    views: Float[Tensor, "v 4 h2 w2"],
+    networks: ViewNetworks,
+    *,
+    tiles: Collection[int],
+    seed: int,
+    config: ViewSampling,
+    on_step: OnStep = ignore_steps,
+) -> Float[Tensor, "v 4 h2 w2"]:
+    """Draw some of the six views anew, so that they go with the others, which come back untouched.
+
+    Args:
+        views: Straight-alpha sRGB tiles of any size, in the rig's order.
+        tiles: Indices of those to draw, from 0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    size = networks.views.config.latent_px * networks.vae.config.downscale
+    is_drawn = torch.tensor([index in tiles for index in range(NUM_VIEWS)])
+    with torch.inference_mode(), half_precision(networks.device):
+        condition = encode_condition(picture[None].to(networks.device), networks)
+        kept = _kept_tiles(resized(views.to(networks.device), size), ~is_drawn, networks)
+        latents = sample_latents(
+            condition, networks, generators=[generator], config=config, kept=kept, on_step=on_step
+        )
+        drawn = decode_views(latents, networks)[0].float().cpu()
+    return torch.where(is_drawn[:, None, None, None], resized(drawn, views.shape[-1]), views)
+
+
 def resized(pictures: Float[Tensor, "b 4 h w"], size: int) -> Float[Tensor, "b 4 size size"]:
     """Pictures at another size, filtered premultiplied so that no hidden colour shows."""
     if pictures.shape[-2:] == (size, size):
@@ -102,9 +156,13 @@ def sample_latents(
     *,
     generators: Sequence[torch.Generator],
     config: ViewSampling,
+    kept: KeptTiles | None = None,
     on_step: OnStep = ignore_steps,
 ) -> Float[Tensor, "b c hh ww"]:
-    """Sample a canvas of latents for each condition, with noise from its own (CPU) generator."""
+    """Sample a canvas of latents for each condition, with noise from its own (CPU) generator.
+
+    The tiles `kept` steer the others; what comes back in their place is of no use.
+    """
     device = networks.device
     scheduler = make_scheduler(networks.views.config.schedule, config.sampler)
     scheduler.set_timesteps(config.steps)
@@ -112,12 +170,24 @@ def sample_latents(
     latents = _noise(shape, generators, device) * scheduler.init_noise_sigma
     denoise = _Denoiser(condition, networks, config)
     for index, timestep in enumerate(scheduler.timesteps):
+        if kept is not None:
+            noise = _noise(shape, generators, device)
+            latents = kept.put_into(latents, noise=noise, scheduler=scheduler, timestep=timestep)
         noise = _noise(condition.picture.shape[1:], generators, device)
         scaled = scheduler.scale_model_input(latents, timestep)
         predicted = denoise(scaled, noise, int(timestep))
         latents = _step(scheduler, predicted.float(), timestep, latents, generators)
         on_step(index + 1, config.steps)
     return latents
+
+
+def _kept_tiles(
+    tiles: Float[Tensor, "v 4 h w"], is_kept: Bool[Tensor, " v"], networks: ViewNetworks
+) -> KeptTiles:
+    """Encode tiles one by one, as `decode_views` decodes them."""
+    codes = torch.cat([networks.vae.encode(tile[None]) for tile in tiles]).float()
+    mask = is_kept.float().to(codes.device)[:, None, None, None].expand(-1, 1, *codes.shape[-2:])
+    return KeptTiles(sheet_from_views(codes)[None], sheet_from_views(mask) > 0)
 
 
 def _noise(

@@ -10,7 +10,15 @@ from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from backend.models.multiview import MultiviewConfig, MultiviewNet, ViewCondition
 from backend.models.picture_volume import VolumeConfig
-from backend.stages.views import ViewNetworks, ViewSampling, generate_views, resized, sample_latents
+from backend.stages.views import (
+    KeptTiles,
+    ViewNetworks,
+    ViewSampling,
+    generate_views,
+    redraw_views,
+    resized,
+    sample_latents,
+)
 
 QUICK = ViewSampling(steps=3)
 
@@ -170,3 +178,41 @@ def test_shrinking_lets_no_hidden_colour_in():
 def test_guidance_below_one_is_refused():
     with pytest.raises(ConfigError, match="guidance"):
         ViewSampling(guidance=0.5)
+
+
+@pytest.mark.parametrize("sampler", ["euler_ancestral", "dpm_solver", "unipc"])
+def test_known_tiles_enter_each_step_with_its_noise(
+    networks: ViewNetworks, monkeypatch: pytest.MonkeyPatch, sampler: str
+):
+    """A network that says what it sees: its last input is nearly clean where tiles are known."""
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(
+        networks.views, "forward", lambda noisy, *_: (seen.append(noisy), torch.zeros_like(noisy))[1]
+    )
+    known = torch.full((1, 4, 24, 16), 3.0)
+    mask = torch.zeros(1, 24, 16, dtype=torch.bool)
+    mask[:, :8] = True
+    config = ViewSampling(steps=50, guidance=1.0, sampler=sampler)  # pyright: ignore[reportArgumentType]
+    sample_latents(
+        ViewCondition(torch.zeros(1, 4, 8, 8), torch.zeros(1, 16)),
+        networks,
+        generators=[torch.Generator().manual_seed(0)],
+        config=config,
+        kept=KeptTiles(known, mask),
+    )
+    first, last = (float(noisy[:, :, :8].mean()) for noisy in (seen[0], seen[-1]))
+    assert abs(first) < 0.4
+    assert last == pytest.approx(3.0, abs=0.2)
+
+
+def test_redrawn_tiles_go_with_the_kept_ones(networks: ViewNetworks, picture: torch.Tensor):
+    """Another kept tile gives another drawing of the rest, from the same noise."""
+    views = torch.rand(6, 4, 32, 32, generator=torch.Generator().manual_seed(2))
+    edited = views.clone()
+    edited[0] = 1 - edited[0]
+    one, two = (
+        redraw_views(picture, sheet, networks, tiles=[5], seed=1, config=QUICK) for sheet in (views, edited)
+    )
+    assert torch.equal(one[1:5], views[1:5])
+    assert not torch.equal(one[5], views[5])
+    assert not torch.equal(one[5], two[5])
