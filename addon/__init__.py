@@ -4,13 +4,36 @@ import atexit
 
 import bpy
 
-from . import command, jobs, menus, operators, panel, preferences, previews, properties, ticking
+from . import (
+    backend_operators,
+    command,
+    job_operators,
+    jobs,
+    menus,
+    operators,
+    overlay,
+    panel,
+    panel_history,
+    panel_settings,
+    preferences,
+    previews,
+    properties,
+    rows,
+    source_operators,
+    ticking,
+)
 
 CLASSES = (
     preferences.ONE2345_AP_preferences,
     properties.ONE2345_PG_settings,
+    *rows.CLASSES,
     *operators.CLASSES,
+    *source_operators.CLASSES,
+    *job_operators.CLASSES,
+    *backend_operators.CLASSES,
     *panel.CLASSES,
+    *panel_history.CLASSES,
+    *panel_settings.CLASSES,
     *menus.CLASSES,
 )
 
@@ -22,7 +45,9 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.register()
+    rows.register()
     previews.register()
+    overlay.register()
     menus.register()
     bpy.app.handlers.load_post.append(ticking.count_file)
     _commands.append(bpy.utils.register_cli_command(command.NAME, command.run))
@@ -38,7 +63,9 @@ def unregister() -> None:
     bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.handlers.load_post.remove(ticking.count_file)
     menus.unregister()
+    overlay.unregister()
     previews.unregister()
+    rows.unregister()
     properties.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

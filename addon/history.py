@@ -1,49 +1,102 @@
-"""Results of earlier sessions, read from the folders that their jobs left."""
+"""Jobs of earlier sessions, read from the folders that they left."""
 
 import logging
 from pathlib import Path
 
 from ..backend import protocol
-from .importer import Placement
-from .jobs import Job, JobState
+from . import journal
+from .folders import JOBS, title_of
+from .job import Job, JobState
 
 log = logging.getLogger(__name__)
 
 _RESULT = protocol.STAGE_FILES[protocol.Stage.TEXTURE][0]
-_LEN_STAMP = len("20260101-120000-")
+INTERRUPTED = "Blender ended before this job did. Continue it: finished stages are kept."
 
 
-def finished_jobs(data_root: Path, *, count: int) -> list[Job]:
-    """The newest finished jobs of a data folder, the oldest first; empty when there is no such folder."""
+def earlier_jobs(data_root: Path, *, count: int) -> list[Job]:
+    """The newest jobs of a data folder, the oldest first; empty when there is no such folder.
+
+    Jobs that another running Blender still works on are left to it.
+    """
     try:
-        folders = sorted((data_root / "jobs").iterdir(), reverse=True)
+        folders = sorted((data_root / JOBS).iterdir(), reverse=True)
     except OSError:
         return []
     found: list[Job] = []
     for folder in folders:
         if len(found) == count:
             break
-        if (folder / _RESULT).is_file() and (job := _job_of(folder)):
+        if job := _job_of(folder):
             found.append(job)
     return found[::-1]
 
 
 def _job_of(folder: Path) -> Job | None:
     try:
-        data = protocol.parse_json((folder / protocol.REQUEST_FILE).read_bytes())
-        request = protocol.from_data(protocol.Request, data)
-        report = protocol.parse_json((folder / protocol.REPORT_FILE).read_bytes())
+        request = _read(folder / protocol.REQUEST_FILE)
+        entry = journal.read(folder)
+        state = _state(folder, entry)
+        report = _report(folder) if state is JobState.DONE else {}
+        parsed = protocol.from_data(protocol.Request, request)
     except (OSError, protocol.ProtocolError) as error:
-        log.info("%s is not a finished job (%s)", folder, error)
+        log.info("%s is not a job (%s)", folder, error)
         return None
-    return Job(
+    if state is None or parsed.stop_after is not protocol.Stage.TEXTURE:
+        return None
+    message = INTERRUPTED if state is JobState.INTERRUPTED else entry.message if entry else ""
+    job = Job(
         id=folder.name,
-        title=folder.name[_LEN_STAMP:],
+        title=entry.title if entry else title_of(folder),
         folder=folder,
-        request=request,
-        placement=Placement(),
-        file_number=-1,
+        request=parsed,
         wants_import=False,
-        state=JobState.DONE,
-        report=report if isinstance(report, dict) else {},
+        state=state,
+        finished=_finished(folder, report),
+        message=message,
+        report=report,
     )
+    if entry:
+        job.placement, job.treatment, job.object_name = entry.placement, entry.treatment, entry.object_name
+    return job
+
+
+def _state(folder: Path, entry: journal.Entry | None) -> JobState | None:
+    """How a job stands; None when it is another Blender's or never came to anything."""
+    is_done = (folder / _RESULT).is_file() and (folder / protocol.REPORT_FILE).is_file()
+    if entry is None:  # made by the command line
+        return JobState.DONE if is_done else None
+    if entry.state not in (JobState.QUEUED, JobState.RUNNING):
+        return entry.state
+    if journal.is_alive(entry.pid):
+        return None
+    return JobState.DONE if is_done and not _is_behind(folder) else JobState.INTERRUPTED
+
+
+def _is_behind(folder: Path) -> bool:
+    """The result is older than what was asked for last: the job was running again."""
+    request, made = folder / protocol.REQUEST_FILE, folder / _RESULT
+    return made.stat().st_mtime < request.stat().st_mtime
+
+
+def _report(folder: Path) -> dict[str, protocol.Json]:
+    report = _read(folder / protocol.REPORT_FILE)
+    return report if isinstance(report, dict) else {}
+
+
+def _finished(folder: Path, report: dict[str, protocol.Json]) -> dict[protocol.Stage, float]:
+    """Stages whose files are there, with the seconds that the report tells."""
+    stages = report.get("stages")
+    told = stages if isinstance(stages, dict) else {}
+    found: dict[protocol.Stage, float] = {}
+    for stage in protocol.Stage:
+        if not all((folder / name).is_file() for name in protocol.STAGE_FILES[stage]):
+            continue
+        entry = told.get(stage.value)
+        seconds = entry.get("seconds") if isinstance(entry, dict) else None
+        found[stage] = float(seconds) if isinstance(seconds, int | float) else 0.0
+    return found
+
+
+def _read(path: Path) -> protocol.Json:
+    return protocol.parse_json(path.read_bytes())

@@ -3,35 +3,27 @@
 Never an import operator: those leave Edit Mode and change the selection behind the artist's back.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import bmesh
 import bpy
 import numpy as np
 
-from .errors import AddonError
+from . import assets
+from .errors import AddonError, MeshFileError
 from .glb import GlbMesh
+from .placement import Placement, Treatment
+from .units import metres_per_unit
+
+__all__ = ["Placement", "Provenance", "Treatment", "build_mesh", "import_mesh"]
 
 ROUGHNESS = 0.6
 PROPERTY_PREFIX = "one2345_"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placement:
-    """Where a result goes. Names instead of Blender's objects, which do not outlive an undo."""
-
-    scene: str = ""
-    """Name of the scene; empty or gone means the current one."""
-    collection: str = ""
-    """Name of the collection, made when missing; empty means the active one, as for Add > Mesh."""
-    location: tuple[float, float, float] | None = None
-    """Bottom centre of the object in the world; None means the 3D cursor."""
-    size: float = 1.0
-    """Longest side of the object in Blender units."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.size < float("inf"):
-            raise AddonError(f"The size must be above zero, got {self.size:g}.")
+_TEXTURE_FILE = "texture.png"
+_MAX_QUAD_ANGLE = math.radians(40)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,23 +31,36 @@ class Provenance:
     """What made an object; kept on it as custom properties."""
 
     name: str
+    folder: Path | None = None
+    """The job's folder, where a texture goes that is not packed."""
     properties: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
-def import_mesh(glb: GlbMesh, *, placement: Placement, provenance: Provenance) -> bpy.types.Object:
+def import_mesh(
+    glb: GlbMesh, *, placement: Placement, provenance: Provenance, treatment: Treatment | None = None
+) -> bpy.types.Object:
     """Add the mesh to the scene as one undo step, with the artist's mode left as it is.
 
     In Object Mode the new object becomes the only selected and the active one, as after
     Add > Mesh; in any other mode selection and active object stay untouched.
+
+    Raises:
+        AddonError: no scene is open, or a texture that is not packed cannot be written.
     """
+    treatment = treatment or Treatment()
     scene = _scene(placement.scene)
-    mesh = build_mesh(glb, name=provenance.name, size=placement.size)
-    mesh.materials.append(_material(provenance.name, _packed_image(provenance.name, glb)))
+    image = _image(provenance, glb, is_packed=treatment.pack)
+    mesh = build_mesh(glb, name=provenance.name, size=placement.size / metres_per_unit(scene))
+    if treatment.quads:
+        _join_triangles(mesh)
+    mesh.materials.append(_material(provenance.name, image))
     obj = bpy.data.objects.new(provenance.name, mesh)
     obj.location = placement.location or scene.cursor.location
     for key, value in provenance.properties.items():
         obj[PROPERTY_PREFIX + key] = value
     _collection(scene, placement.collection).objects.link(obj)
+    if treatment.is_asset:
+        assets.mark(obj, treatment, folder=provenance.folder)
     _select(scene, obj)
     bpy.ops.ed.undo_push(message=f"Generate {provenance.name}")
     return obj
@@ -94,9 +99,36 @@ def _standing(vertices: np.ndarray, size: float) -> np.ndarray:
     return ((vertices - base) * (size / longest if longest > 0 else 1.0)).astype(np.float32)
 
 
-def _packed_image(name: str, glb: GlbMesh) -> bpy.types.Image:
+def _join_triangles(mesh: bpy.types.Mesh) -> None:
+    """Make quads of pairs of triangles that lie flat beside each other in space and in the texture."""
+    working = bmesh.new()
+    working.from_mesh(mesh)
+    bmesh.ops.join_triangles(
+        working,
+        faces=working.faces[:],
+        cmp_uvs=True,
+        angle_face_threshold=_MAX_QUAD_ANGLE,
+        angle_shape_threshold=_MAX_QUAD_ANGLE,
+    )
+    working.to_mesh(mesh)
+    working.free()
+
+
+def _image(provenance: Provenance, glb: GlbMesh, *, is_packed: bool) -> bpy.types.Image:
+    """The texture: in the .blend file, or as a file in the job's folder."""
+    if not is_packed and provenance.folder is not None:
+        path = provenance.folder / _TEXTURE_FILE
+        try:
+            path.write_bytes(glb.texture_png)
+        except OSError as error:
+            raise MeshFileError(
+                f"Cannot write {path}: {error.strerror}. Pack the texture instead."
+            ) from error
+        image = bpy.data.images.load(str(path))
+        image.name = provenance.name
+        return image
     # The size given here is replaced by the PNG's own when the packed data is first read.
-    image = bpy.data.images.new(name, 1, 1)
+    image = bpy.data.images.new(provenance.name, 1, 1)
     image.pack(data=glb.texture_png, data_len=len(glb.texture_png))
     image.source = "FILE"
     return image

@@ -1,120 +1,39 @@
 """The jobs of this Blender session: functions for operators and scripts alike.
 
-    job = submit(picture, settings, launch=...)     returns at once
-    wait(job)                                       blocks, for scripts and background mode
-    import_result(job)                              the mesh as an object
+    job = submit(picture, settings, title=..., launch=...)     returns at once
+    wait(job)                                                  blocks, for scripts and background mode
+    import_result(job)                                         the mesh as an object
 
-`poll` moves everything on; the window's timer calls it, and so does `wait`. Jobs hold names and paths,
-never Blender's objects, which do not outlive an undo or a loaded file.
+`poll` moves everything on; the window's timer calls it, and so does `wait`. Jobs wait here, not in the
+backend: it has one at a time, so that the others can be moved and removed and outlive its end. Jobs hold
+names and paths, never Blender's objects, which do not outlive an undo or a loaded file.
 """
 
-import enum
 import logging
-import re
 import shutil
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
 
 from ..backend import protocol
+from . import journal, timings
 from .client import Client, State
-from .errors import AddonError, JobError, SetupError
+from .errors import AddonError, JobError
+from .folders import PREVIEWS, Write, is_ours, make_folder, request_for
 from .glb import read_glb
-from .importer import Placement, Provenance, import_mesh
+from .importer import Provenance, import_mesh
+from .job import MOVES, Job, JobState, Settings
 from .launch import Launch
+from .placement import Placement
+
+__all__ = ["MOVES", "SESSION", "Job", "JobState", "Session", "Settings"]
 
 log = logging.getLogger(__name__)
 
 _WAIT_STEP_S = 0.01
-_SHARES = {
-    protocol.Stage.MATTE: 0.04,
-    protocol.Stage.VIEWS: 0.36,
-    protocol.Stage.OCCUPANCY: 0.22,
-    protocol.Stage.SHAPE: 0.16,
-    protocol.Stage.MESH: 0.04,
-    protocol.Stage.TEXTURE: 0.18,
-}
-"""Rough part of each stage in a job's time, for the total bar."""
-
-
-class JobState(enum.Enum):
-    """Life cycle of a job."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-MOVES: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.DONE, JobState.FAILED, JobState.CANCELLED}),
-    JobState.RUNNING: frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED}),
-    JobState.DONE: frozenset(),
-    JobState.FAILED: frozenset(),
-    JobState.CANCELLED: frozenset(),
-}
-"""Legal moves of a job; anything else is a fault of ours and raises."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """What the artist chose for one job; None means the preset's own value."""
-
-    seed: int = 0
-    preset: protocol.Preset = protocol.Preset.STANDARD
-    faces: int | None = None
-    texture_px: int | None = None
-    device: protocol.Device = protocol.Device.AUTO
-    placement: Placement = field(default_factory=Placement)
-
-
-@dataclass(kw_only=True, slots=True)
-class Job:
-    """One job, from submission to import."""
-
-    id: str
-    title: str
-    folder: Path
-    request: protocol.Request
-    placement: Placement
-    file_number: int
-    """Which of the files opened in this session the job was started in."""
-    wants_import: bool = True
-    """The window's timer imports it when it is done; `wait` leaves that to the caller."""
-    state: JobState = JobState.QUEUED
-    stage: protocol.Stage | None = None
-    step: int = 0
-    total: int = 0
-    finished: dict[protocol.Stage, float] = field(default_factory=dict)
-    """Seconds of each stage that is done."""
-    message: str = ""
-    """Why the job failed, and what to do about it."""
-    report: dict[str, protocol.Json] = field(default_factory=dict)
-    object_name: str = ""
-    """Name of the object it was imported as; empty before."""
-
-    @property
-    def is_open(self) -> bool:
-        """Waiting or running."""
-        return self.state in (JobState.QUEUED, JobState.RUNNING)
-
-    @property
-    def fraction(self) -> float:
-        """Part of the whole job that is done, 0 to 1."""
-        done = sum(_SHARES[stage] for stage in self.finished)
-        if self.stage and self.stage not in self.finished and self.total:
-            done += _SHARES[self.stage] * self.step / self.total
-        return 1.0 if self.state is JobState.DONE else min(done, 1.0)
-
-    def move(self, state: JobState) -> None:
-        """Go to another state."""
-        if state not in MOVES[self.state]:
-            raise RuntimeError(f"a job cannot go from {self.state.value} to {state.value}")
-        self.state = state
 
 
 class Session:
@@ -123,6 +42,8 @@ class Session:
     def __init__(self, client: Client | None = None) -> None:
         self.client = client or Client()
         self.jobs: dict[str, Job] = {}
+        self.launch: Launch | None = None
+        """How to start the backend; the artist's last word."""
         self.file_number = 0
         self.notice = ""
         """Last warning of the backend that belongs to no job."""
@@ -132,7 +53,15 @@ SESSION = Session()
 """The one session of this process."""
 
 
-def submit(write_picture: Callable[[Path], Path], settings: Settings, *, title: str, launch: Launch) -> str:
+def submit(
+    write_picture: Write,
+    settings: Settings,
+    *,
+    title: str,
+    launch: Launch,
+    write_mask: Write | None = None,
+    stop_after: protocol.Stage = protocol.Stage.TEXTURE,
+) -> str:
     """Start a job and, if needed, the backend; returns the job's id at once.
 
     Args:
@@ -140,33 +69,62 @@ def submit(write_picture: Callable[[Path], Path], settings: Settings, *, title: 
         settings: what to make and where to put it.
         title: names the object later.
         launch: how to start the backend if it is not running.
+        write_mask: the same for a mask of the object; None lets the backend cut it out.
+        stop_after: the last stage to run; a job that stops after the cut-out is a preview and is not kept.
 
     Raises:
         AddonError: the picture, the settings, the data folder or the backend's Python cannot be used.
     """
-    folder = _new_folder(launch.data_root, title)
-    job_id = folder.name
+    is_preview = stop_after is protocol.Stage.MATTE
+    folder = make_folder(launch.data_root, title, kind=PREVIEWS if is_preview else "")
     try:
-        request = _request(write_picture(folder), settings)
-        _ensure_running(launch)
-        SESSION.client.submit(protocol.Submit(job=job_id, folder=str(folder), request=request))
+        mask = write_mask(folder) if write_mask else None
+        request = request_for(write_picture(folder), mask, settings, stop_after=stop_after)
+        _start_backend(launch)
     except AddonError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    SESSION.jobs[job_id] = Job(
-        id=job_id,
+    job = Job(
+        id=folder.name,
         title=title,
         folder=folder,
         request=request,
         placement=settings.placement,
+        treatment=settings.treatment,
         file_number=SESSION.file_number,
+        wants_import=stop_after is protocol.Stage.TEXTURE,
     )
-    return job_id
+    _queue(job)
+    return job.id
+
+
+def run_again(job_id: str, *, launch: Launch, start_from: protocol.Stage | None = None) -> None:
+    """Go on with a job that has ended, in its own folder.
+
+    Finished stages are kept, edited or not; `start_from` makes that stage and all after it anew.
+
+    Raises:
+        AddonError: the job has not ended, lacks what the stage starts from, or the backend cannot be started.
+    """
+    job = status(job_id)
+    if job.is_open:
+        raise JobError(f"The job {job.title} has not ended yet.")
+    try:
+        request = replace(job.request, start_from=start_from, stop_after=protocol.Stage.TEXTURE)
+    except protocol.ProtocolError as error:
+        raise JobError(f"{job.title} cannot go on: {error}.") from error
+    _start_backend(launch)
+    job.begin_again(request)
+    job.file_number = SESSION.file_number
+    SESSION.jobs.pop(job.id)  # to the end of the queue
+    _queue(job)
 
 
 def poll() -> list[Job]:
     """Move everything on without waiting; returns the jobs that changed."""
     changed = {job.id: job for event in SESSION.client.poll() if (job := _follow(event))}
+    if (fed := _feed()) is not None:
+        changed[fed.id] = fed
     return list(changed.values())
 
 
@@ -182,8 +140,8 @@ def status(job_id: str) -> Job:
 
 
 def recent() -> list[Job]:
-    """All jobs, the newest first."""
-    return list(reversed(SESSION.jobs.values()))
+    """All jobs but previews, the newest first."""
+    return [job for job in reversed(SESSION.jobs.values()) if not job.is_preview]
 
 
 def open_jobs() -> list[Job]:
@@ -208,9 +166,52 @@ def wait(job_id: str, *, timeout_s: float | None = None) -> Job:
 
 
 def cancel(job_id: str) -> None:
-    """Ask a job to stop; a job that has ended stays as it is."""
-    if status(job_id).is_open:
+    """Ask a job to stop; one that waits stops at once, one that has ended stays as it is."""
+    job = status(job_id)
+    if not job.is_open:
+        return
+    if job.is_sent:
         SESSION.client.cancel(job_id)
+    else:
+        _end(job, JobState.CANCELLED)
+
+
+def move(job_id: str, steps: int) -> None:
+    """Move a waiting job to an earlier (negative) or later place among those that wait."""
+    waiting = [job.id for job in SESSION.jobs.values() if job.is_open and not job.is_sent]
+    if job_id not in waiting:
+        return
+    old = waiting.index(job_id)
+    new = min(max(old + steps, 0), len(waiting) - 1)
+    waiting.insert(new, waiting.pop(old))
+    for waiting_id in waiting:
+        SESSION.jobs[waiting_id] = SESSION.jobs.pop(waiting_id)
+
+
+def remove(job_id: str) -> None:
+    """Delete a job that has ended, with its folder; imported objects stay.
+
+    Raises:
+        JobError: it has not ended, or its folder cannot be deleted.
+    """
+    job = status(job_id)
+    if job.is_open:
+        raise JobError(f"The job {job.title} has not ended yet; cancel it first.")
+    if is_ours(job.folder):
+        try:
+            shutil.rmtree(job.folder)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise JobError(f"Cannot delete {job.folder}: {error.strerror}.") from error
+    del SESSION.jobs[job_id]
+
+
+def dismiss(job_id: str) -> None:
+    """Put a job's message away."""
+    if job := SESSION.jobs.get(job_id):
+        job.message = ""
+        journal.write(job)
 
 
 def result(job_id: str) -> Path:
@@ -233,67 +234,61 @@ def import_result(job_id: str, placement: Placement | None = None) -> bpy.types.
     """
     job = status(job_id)
     path = result(job_id)
-    provenance = Provenance(name=job.title, properties=_properties(job))
-    obj = import_mesh(read_glb(path), placement=placement or job.placement, provenance=provenance)
+    obj = import_mesh(
+        read_glb(path),
+        placement=placement or job.placement,
+        treatment=job.treatment,
+        provenance=Provenance(name=job.title, folder=job.folder, properties=_properties(job)),
+    )
     job.object_name, job.wants_import, job.message = obj.name, False, ""
+    journal.write(job)
     return obj
 
 
 def remember(earlier: Iterable[Job]) -> None:
-    """Put finished jobs of earlier sessions before those of this one."""
+    """Put jobs of earlier sessions before those of this one."""
     SESSION.jobs = {job.id: job for job in earlier} | SESSION.jobs
-
-
-def forget_ended() -> None:
-    """Clear the list of jobs that have ended; their folders stay."""
-    SESSION.jobs = {job.id: job for job in open_jobs()}
 
 
 def stop_backend() -> None:
     """End the backend process and wait for that, a few seconds at most; open jobs end with it."""
+    for job in open_jobs():
+        if not job.is_sent:
+            _end(job, JobState.CANCELLED)
     for event in SESSION.client.stop():
         _follow(event)
 
 
-def _ensure_running(launch: Launch) -> None:
-    if SESSION.client.state is State.STOPPING:
-        stop_backend()
+def _queue(job: Job) -> None:
+    SESSION.jobs[job.id] = job
+    journal.write(job)
+    _feed()
+
+
+def _start_backend(launch: Launch) -> None:
+    """Start the backend now, unless it runs or is on its way out, so that what is wrong is told at once."""
+    SESSION.launch = launch
     if not SESSION.client.is_alive:
         SESSION.client.start(launch)
 
 
-def _new_folder(data_root: Path, title: str) -> Path:
-    """Make a job's folder: ordered by time, plain ASCII, short, and no one else's."""
-    plain = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")[:24] or "image"
-    first = data_root / "jobs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{plain}"
-    folder, number = first, 1
-    while True:
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:  # another job of this second, perhaps another Blender's
-            number += 1
-            folder = first.with_name(f"{first.name}-{number}")
-        except OSError as error:
-            raise SetupError(
-                f"Cannot write to the data folder {data_root}: {error.strerror}. "
-                "Choose another in the add-on preferences."
-            ) from error
-        else:
-            return folder
-
-
-def _request(picture: Path, settings: Settings) -> protocol.Request:
+def _feed() -> Job | None:
+    """Hand the next waiting job to the backend, if that has none; returns it."""
+    if SESSION.launch is None or SESSION.client.state is State.STOPPING:
+        return None
+    waiting = open_jobs()
+    if not waiting or any(job.is_sent for job in waiting):
+        return None
+    job = waiting[0]
     try:
-        return protocol.Request(
-            image=str(picture),
-            seed=settings.seed,
-            preset=settings.preset,
-            faces=settings.faces,
-            texture_px=settings.texture_px,
-            device=settings.device,
-        )
-    except protocol.ProtocolError as error:
-        raise JobError(f"These settings cannot be used: {error}.") from error
+        _start_backend(SESSION.launch)
+        SESSION.client.submit(protocol.Submit(job=job.id, folder=str(job.folder), request=job.request))
+    except AddonError as error:
+        job.message = str(error)
+        _end(job, JobState.FAILED)
+    else:
+        job.is_sent = True
+    return job
 
 
 def _follow(event: protocol.Event) -> Job | None:
@@ -308,26 +303,44 @@ def _follow(event: protocol.Event) -> Job | None:
             _advance(job, event)
         case protocol.Done():
             job.report = event.report
-            job.move(JobState.DONE)
+            _learn(job)
+            _end(job, JobState.DONE)
         case protocol.Failed():
             job.message = f"{event.message} {event.action}".strip()
-            job.move(JobState.FAILED)
+            _end(job, JobState.FAILED)
         case protocol.Cancelled():
-            job.move(JobState.CANCELLED)
+            _end(job, JobState.CANCELLED)
         case protocol.Log():
             log.info("%s: %s", job.title, event.message)
     return job
 
 
 def _advance(job: Job, event: protocol.Progress | protocol.StageDone) -> None:
-    if job.state is JobState.QUEUED:
-        job.move(JobState.RUNNING)
-    job.stage = event.stage
-    if isinstance(event, protocol.StageDone):
-        job.finished[event.stage] = event.seconds
-        job.step = job.total
-    else:
-        job.step, job.total = event.step, event.total
+    if job.state is JobState.QUEUED and SESSION.launch is not None:
+        known = timings.expected(SESSION.launch.data_root, device=device_name(), preset=job.request.preset)
+        if known:
+            job.expected, job.is_measured = known, True
+    if isinstance(event, protocol.StageDone) and event.reused:
+        event = replace(event, seconds=0.0)
+    job.advance(event)
+
+
+def _learn(job: Job) -> None:
+    """Keep what the stages of a job took, for the next one's estimate."""
+    if SESSION.launch is not None and job.is_mesh:
+        root = SESSION.launch.data_root
+        timings.record(root, device=device_name(), preset=job.request.preset, seconds=job.finished)
+
+
+def device_name() -> str:
+    """What the backend computes on; empty before it has said so."""
+    ready = SESSION.client.ready
+    return ready.device_name if ready else ""
+
+
+def _end(job: Job, state: JobState) -> None:
+    job.move(state)
+    journal.write(job)
 
 
 def _properties(job: Job) -> dict[str, str | int | float]:

@@ -2,11 +2,12 @@
 
 import bpy
 
-from . import operators, pictures
+from . import operators, pictures, source_operators
+from .drawing import CATEGORY, layout_of
 
 
 class ONE2345_FH_image(bpy.types.FileHandler):
-    """Pictures dropped on a 3D view"""
+    """Pictures dropped on a 3D view become objects where they fall"""
 
     bl_idname = "ONE2345_FH_image"
     bl_label = "Image to 3D"
@@ -19,19 +20,52 @@ class ONE2345_FH_image(bpy.types.FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-CLASSES = (ONE2345_FH_image,)
+class ONE2345_FH_picture(bpy.types.FileHandler):
+    """A picture dropped on the sidebar becomes the panel's"""
+
+    bl_idname = "ONE2345_FH_picture"
+    bl_label = "Picture for 3D"
+    bl_import_operator = source_operators.ONE2345_OT_open_picture.bl_idname
+    bl_file_extensions = ";".join(pictures.SUFFIXES)
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        """Over the sidebar of a 3D view."""
+        is_view = context.area is not None and context.area.type == "VIEW_3D"
+        return is_view and context.region is not None and context.region.type == "UI"
+
+
+class ONE2345_PT_image(bpy.types.Panel):
+    """From the open image to an object"""
+
+    bl_label = "Image to 3D"
+    bl_space_type = "IMAGE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = CATEGORY
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with an image open."""
+        return _open_image(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw what can be done with the image."""
+        _draw_entries(layout_of(self), context)
+
+
+CLASSES = (ONE2345_FH_image, ONE2345_FH_picture, ONE2345_PT_image)
 
 
 def register() -> None:
     """Add the menu entries."""
-    bpy.types.VIEW3D_MT_mesh_add.append(_draw_add)
-    bpy.types.IMAGE_MT_image.append(_draw_image)
+    for menu, draw in _ENTRIES:
+        menu.append(draw)
 
 
 def unregister() -> None:
     """Take the menu entries away again."""
-    bpy.types.VIEW3D_MT_mesh_add.remove(_draw_add)
-    bpy.types.IMAGE_MT_image.remove(_draw_image)
+    for menu, draw in _ENTRIES:
+        menu.remove(draw)
 
 
 def _draw_add(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
@@ -41,11 +75,34 @@ def _draw_add(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
     menu.layout.operator(operator, text="Image to 3D...", icon="IMAGE_DATA")
 
 
+def _draw_object(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    if operators.image_empties(context):
+        menu.layout.separator()
+        menu.layout.operator(operators.ONE2345_OT_generate_from_empties.bl_idname, icon="MESH_MONKEY")
+
+
 def _draw_image(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
-    space = context.space_data
-    image = space.image if isinstance(space, bpy.types.SpaceImageEditor) else None
+    if _open_image(context) is not None and menu.layout is not None:
+        menu.layout.separator()
+        _draw_entries(menu.layout, context)
+
+
+def _draw_entries(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    image = _open_image(context)
     if image is None:
         return
-    menu.layout.separator()
-    entry = menu.layout.operator(operators.ONE2345_OT_generate.bl_idname, icon="MESH_MONKEY")
+    entry = layout.operator(operators.ONE2345_OT_generate.bl_idname, icon="MESH_MONKEY")
     entry.image = image.name
+    layout.operator(source_operators.ONE2345_OT_use_image.bl_idname, icon="IMAGE_DATA").image = image.name
+
+
+def _open_image(context: bpy.types.Context) -> bpy.types.Image | None:
+    space = context.space_data
+    return space.image if isinstance(space, bpy.types.SpaceImageEditor) else None
+
+
+_ENTRIES = (
+    (bpy.types.VIEW3D_MT_mesh_add, _draw_add),
+    (bpy.types.VIEW3D_MT_object_context_menu, _draw_object),
+    (bpy.types.IMAGE_MT_image, _draw_image),
+)

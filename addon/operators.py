@@ -1,118 +1,34 @@
-"""Operators: they read the scene, call a plain function, and report. The work is in `jobs`."""
+"""Operators that start jobs: they read the scene, call a plain function, and report."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.protocol import MAX_SEED, Device, Preset
 from . import jobs, pictures, ticking
-from .errors import AddonError, JobError, SourceError
-from .importer import Placement
-from .jobs import JobState, Settings
+from .errors import SourceError
+from .job import Settings
+from .options import UNSAVED, JobOptions
+from .pictures import Source
+from .placement import Placement
 from .placing import point_under_mouse, triple
-from .preferences import launch_from, launch_problem, preferences
-from .properties import MAX_FACES, MAX_TEXTURE_PX, PRESETS, current_scene, scene_settings
+from .preferences import launch_from
+from .properties import current_scene, scene_settings
+from .reporting import reported
 
 if TYPE_CHECKING:
-    from bpy.stub_internal.rna_enums import OperatorReturnItems
-
-    Returned = set[OperatorReturnItems]
+    from .reporting import Returned
 
 _ROW_STEP = 1.25
 """Distance of objects made together, in sizes."""
-
-_UNSAVED = {"SKIP_SAVE", "HIDDEN"}
-
-
-class _Source:
-    """Properties of operators that start a job. What is not given comes from the scene's panel."""
-
-    if TYPE_CHECKING:
-        filepath: str
-        image: str
-        seed: int
-        preset: str
-        faces: int
-        texture_px: int
-        size: float
-        collection: str
-        location: tuple[float, float, float]
-        wait: bool
-        properties: bpy.types.OperatorProperties
-    else:
-        filepath: bpy.props.StringProperty(
-            name="File", description="Picture on disk", subtype="FILE_PATH", options=_UNSAVED
-        )
-        image: bpy.props.StringProperty(
-            name="Image", description="Name of an image in this file", options=_UNSAVED
-        )
-        seed: bpy.props.IntProperty(
-            name="Seed", description="Repeats a result", min=0, max=MAX_SEED, options=_UNSAVED
-        )
-        preset: bpy.props.EnumProperty(
-            name="Quality", description="Time against quality", items=PRESETS, options=_UNSAVED
-        )
-        faces: bpy.props.IntProperty(
-            name="Faces",
-            description="Most triangles; 0: the quality's",
-            min=0,
-            max=MAX_FACES,
-            options=_UNSAVED,
-        )
-        texture_px: bpy.props.IntProperty(
-            name="Texture",
-            description="Side of the texture; 0: the quality's",
-            min=0,
-            max=MAX_TEXTURE_PX,
-            options=_UNSAVED,
-        )
-        size: bpy.props.FloatProperty(
-            name="Size", description="Longest side", default=1.0, min=0.001, unit="LENGTH", options=_UNSAVED
-        )
-        collection: bpy.props.StringProperty(
-            name="Collection",
-            description="Name of the collection, made if missing; empty: the active one",
-            options=_UNSAVED,
-        )
-        location: bpy.props.FloatVectorProperty(
-            name="Location",
-            description="Bottom centre of the object; not set: the 3D cursor",
-            size=3,
-            subtype="TRANSLATION",
-            options=_UNSAVED,
-        )
-        wait: bpy.props.BoolProperty(
-            name="Wait",
-            description="Block until the object is in the scene; always so in background mode",
-            options=_UNSAVED,
-        )
-
-    def settings(self, context: bpy.types.Context) -> Settings:
-        """What was given, else what the panel says."""
-        panel = scene_settings(context)
-
-        is_set = self.properties.is_property_set
-        panel_collection = panel.collection.name if panel.collection else ""
-        return Settings(
-            seed=self.seed if is_set("seed") else panel.seed,
-            preset=Preset[self.preset if is_set("preset") else panel.preset],
-            faces=(self.faces if is_set("faces") else panel.faces) or None,
-            texture_px=(self.texture_px if is_set("texture_px") else panel.texture_px) or None,
-            device=Device[preferences(context).device],
-            placement=Placement(
-                scene=current_scene(context).name,
-                collection=self.collection if is_set("collection") else panel_collection,
-                location=triple(self.location) if is_set("location") else None,
-                size=self.size if is_set("size") else panel.size,
-            ),
-        )
+_MAX_RANDOM_SEED = 99_999
+"""Random seeds stay short enough to be read out."""
 
 
-class ONE2345_OT_generate(_Source, bpy.types.Operator):
+class ONE2345_OT_generate(JobOptions, bpy.types.Operator):
     """Make a textured mesh from the picture"""
 
     bl_idname = "one2345.generate"
@@ -120,17 +36,19 @@ class ONE2345_OT_generate(_Source, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> "Returned":
         """Start a job; in background mode, or if told to wait, end with the object in the scene."""
-        return _reported(self, lambda: self._generate(context))
+        return reported(self, lambda: self._generate(context))
 
     def _generate(self, context: bpy.types.Context) -> None:
-        write, title = _picture(context, filepath=self.filepath, image=self.image)
-        job_id = jobs.submit(write, self.settings(context), title=title, launch=launch_from(context))
-        ticking.start()
-        if self.wait or bpy.app.background:
-            _finish(job_id)
+        panel = scene_settings(context)
+        source = _source(context, filepath=self.filepath, image=self.image)
+        is_of_panel = not self.filepath and not self.image
+        mask = self.mask or (panel.mask.name if is_of_panel and panel.mask else "")
+        start(context, [source], self.settings(context), mask=mask, wait=self.wait)
+        if is_of_panel and not panel.lock_seed:
+            panel.seed = random.randint(0, _MAX_RANDOM_SEED)
 
 
-class ONE2345_OT_generate_from_file(_Source, bpy.types.Operator):
+class ONE2345_OT_generate_from_file(JobOptions, bpy.types.Operator):
     """Make a textured mesh from a picture on disk"""
 
     bl_idname = "one2345.generate_from_file"
@@ -142,11 +60,9 @@ class ONE2345_OT_generate_from_file(_Source, bpy.types.Operator):
         files: bpy.types.bpy_prop_collection
         filter_glob: str
     else:
-        directory: bpy.props.StringProperty(subtype="DIR_PATH", options=_UNSAVED)
-        files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=_UNSAVED)
-        filter_glob: bpy.props.StringProperty(
-            default=";".join(f"*{suffix}" for suffix in pictures.SUFFIXES), options={"HIDDEN"}
-        )
+        directory: bpy.props.StringProperty(subtype="DIR_PATH", options=UNSAVED)
+        files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=UNSAVED)
+        filter_glob: bpy.props.StringProperty(default=pictures.FILE_FILTER, options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> "Returned":
         """Take dropped files to where they fell; without any, ask for some."""
@@ -160,72 +76,37 @@ class ONE2345_OT_generate_from_file(_Source, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> "Returned":
         """Start a job for each picture; in background mode end with the objects in the scene."""
-        return _reported(self, lambda: self._generate(context))
+        return reported(self, lambda: self._generate(context))
 
     def _generate(self, context: bpy.types.Context) -> None:
         names = [element.name for element in self.files if element.name]
         paths = [str(Path(self.directory, name)) for name in names] or [self.filepath]
-        launch, settings = launch_from(context), self.settings(context)
-        sources = [_picture(context, filepath=path, image="") for path in paths]
-        places = _row(context, settings.placement, len(sources))
-        started = [
-            jobs.submit(write, replace(settings, placement=place), title=title, launch=launch)
-            for (write, title), place in zip(sources, places, strict=True)
-        ]
-        ticking.start()
-        if self.wait or bpy.app.background:
-            for job_id in started:
-                _finish(job_id)
+        sources = [_source(context, filepath=path, image="") for path in paths]
+        start(context, sources, self.settings(context), wait=self.wait)
 
 
-class ONE2345_OT_cancel(bpy.types.Operator):
-    """Stop the running job, or the one named"""
+class ONE2345_OT_generate_from_empties(JobOptions, bpy.types.Operator):
+    """Make a textured mesh from the picture of each selected image empty, where the empty stands"""
 
-    bl_idname = "one2345.cancel"
-    bl_label = "Cancel"
-
-    if TYPE_CHECKING:
-        job: str
-    else:
-        job: bpy.props.StringProperty(options=_UNSAVED)
+    bl_idname = "one2345.generate_from_empties"
+    bl_label = "Generate 3D from Image Empties"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a job to cancel."""
-        return bool(jobs.open_jobs())
+        """Only with an image empty selected."""
+        return bool(image_empties(context))
 
     def execute(self, context: bpy.types.Context) -> "Returned":
-        """Ask the job to stop."""
-        return _reported(self, lambda: jobs.cancel(self.job or jobs.open_jobs()[0].id))
+        """Start a job for each empty."""
+        return reported(self, lambda: self._generate(context))
 
-
-class ONE2345_OT_import_result(bpy.types.Operator):
-    """Add a finished object to the scene at the 3D cursor"""
-
-    bl_idname = "one2345.import_result"
-    bl_label = "Import"
-
-    if TYPE_CHECKING:
-        job: str
-    else:
-        job: bpy.props.StringProperty(options=_UNSAVED)
-
-    def execute(self, context: bpy.types.Context) -> "Returned":
-        """Import the job named, or the newest that is done."""
-        return _reported(self, lambda: self._import(context))
-
-    def _import(self, context: bpy.types.Context) -> None:
-        done = [job.id for job in jobs.recent() if job.state is JobState.DONE]
-        if not self.job and not done:
-            raise JobError("There is no finished object in this session.")
-        panel = scene_settings(context)
-        placement = Placement(
-            scene=current_scene(context).name,
-            collection=panel.collection.name if panel.collection else "",
-            size=panel.size,
-        )
-        jobs.import_result(self.job or done[0], placement)
-        ticking.redraw()
+    def _generate(self, context: bpy.types.Context) -> None:
+        settings = self.settings(context)
+        for empty in image_empties(context):
+            place = triple(empty.matrix_world.translation)
+            here = replace(settings, placement=replace(settings.placement, location=place))
+            source = pictures.source_from_datablock(pictures.image_of_empty(empty))
+            start(context, [source], here, wait=self.wait)
 
 
 class ONE2345_OT_new_seed(bpy.types.Operator):
@@ -237,85 +118,72 @@ class ONE2345_OT_new_seed(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> "Returned":
         """Roll the dice."""
-        scene_settings(context).seed = random.randint(0, 99_999)
-        return {"FINISHED"}
-
-
-class ONE2345_OT_clear_results(bpy.types.Operator):
-    """Clear this list; objects and files stay"""
-
-    bl_idname = "one2345.clear_results"
-    bl_label = "Clear List"
-
-    def execute(self, context: bpy.types.Context) -> "Returned":
-        """Forget the jobs that have ended."""
-        jobs.forget_ended()
-        return {"FINISHED"}
-
-
-class ONE2345_OT_open_log(bpy.types.Operator):
-    """Open the backend's log"""
-
-    bl_idname = "one2345.open_log"
-    bl_label = "Open Log"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only when there is a log."""
-        return jobs.SESSION.client.log_path is not None
-
-    def execute(self, context: bpy.types.Context) -> "Returned":
-        """Open it in the system's text viewer."""
-        return _reported(self, _open_log)
-
-
-class ONE2345_OT_stop_backend(bpy.types.Operator):
-    """End the backend process and free its memory; jobs that wait or run end with it"""
-
-    bl_idname = "one2345.stop_backend"
-    bl_label = "Stop Backend"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only while it runs."""
-        return jobs.SESSION.client.is_alive
-
-    def execute(self, context: bpy.types.Context) -> "Returned":
-        """Stop it."""
-        jobs.stop_backend()
-        ticking.redraw()
+        scene_settings(context).seed = random.randint(0, _MAX_RANDOM_SEED)
         return {"FINISHED"}
 
 
 CLASSES = (
     ONE2345_OT_generate,
     ONE2345_OT_generate_from_file,
-    ONE2345_OT_cancel,
-    ONE2345_OT_import_result,
+    ONE2345_OT_generate_from_empties,
     ONE2345_OT_new_seed,
-    ONE2345_OT_clear_results,
-    ONE2345_OT_open_log,
-    ONE2345_OT_stop_backend,
 )
 
 
-def why_disabled(context: bpy.types.Context) -> str:
-    """Why the panel's button cannot start a job now, or nothing."""
-    if scene_settings(context).image is None:
-        return "Choose a picture first"
-    return launch_problem(context)
+def start(
+    context: bpy.types.Context,
+    sources: Sequence[Source],
+    settings: Settings,
+    *,
+    mask: str = "",
+    wait: bool = False,
+) -> list[str]:
+    """Start a job for each picture, the objects side by side; returns the jobs' ids.
 
+    Args:
+        mask: Name of an image that is bright where the object is.
+        wait: Block until the objects are in the scene; always so in background mode.
 
-def _picture(context: bpy.types.Context, *, filepath: str, image: str) -> tuple[Callable[[Path], Path], str]:
-    """How to get the picture that was asked for, and a name for the object."""
-    if filepath:
-        return pictures.from_file(filepath), Path(filepath).stem
-    chosen = bpy.data.images.get(image) if image else scene_settings(context).image
-    if chosen is None:
-        raise SourceError(
-            f"There is no image {image!r} in this file." if image else "Choose a picture first."
+    Raises:
+        AddonError: of any kind.
+    """
+    launch = launch_from(context)
+    write_mask = pictures.mask_from_datablock(pictures.image_named(mask)) if mask else None
+    places = _row(context, settings.placement, len(sources))
+    started = [
+        jobs.submit(
+            source.write,
+            replace(settings, placement=place),
+            title=source.title,
+            launch=launch,
+            write_mask=write_mask,
         )
-    return pictures.from_datablock(chosen), Path(chosen.name).stem
+        for source, place in zip(sources, places, strict=True)
+    ]
+    ticking.start()
+    if wait or bpy.app.background:
+        for job_id in started:
+            _finish(job_id)
+    return started
+
+
+def image_empties(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """The selected empties that show a picture."""
+    return [
+        obj
+        for obj in context.selected_objects or ()
+        if obj.type == "EMPTY" and obj.empty_display_type == "IMAGE" and obj.data is not None
+    ]
+
+
+def _source(context: bpy.types.Context, *, filepath: str, image: str) -> Source:
+    """The picture that was asked for: a file, an image by name, or the panel's."""
+    if filepath:
+        return pictures.source_from_file(filepath)
+    chosen = pictures.image_named(image) if image else scene_settings(context).image
+    if chosen is None:
+        raise SourceError("Choose a picture first.")
+    return pictures.source_from_datablock(chosen)
 
 
 def _row(context: bpy.types.Context, first: Placement, count: int) -> list[Placement]:
@@ -332,20 +200,3 @@ def _finish(job_id: str) -> None:
     jobs.status(job_id).wants_import = False
     jobs.wait(job_id)
     jobs.import_result(job_id)
-
-
-def _open_log() -> None:
-    path = jobs.SESSION.client.log_path
-    if path is None or not path.is_file():
-        raise JobError("The backend has not written a log yet.")
-    bpy.ops.wm.path_open(filepath=str(path))
-
-
-def _reported(operator: bpy.types.Operator, work: Callable[[], object]) -> "Returned":
-    """Do the work; an error becomes the operator's report, which scripts get as a RuntimeError."""
-    try:
-        work()
-    except AddonError as error:
-        operator.report({"ERROR"}, str(error))
-        return {"CANCELLED"}
-    return {"FINISHED"}

@@ -1,252 +1,147 @@
-"""The tab in the 3D view's sidebar."""
-
-from typing import TYPE_CHECKING
+"""The tab in the 3D view's sidebar: from a picture to an object."""
 
 import bpy
 
-from ..backend.protocol import STAGE_FILES, Stage
-from . import jobs, operators, previews
-from .client import State
-from .jobs import Job, JobState
-from .preferences import PACKAGE
-from .properties import scene_settings
+from ..backend.protocol import Preset
+from . import jobs, operators, panel_progress, readiness, source_operators, timings
+from .backend_operators import ONE2345_OT_open_log
+from .drawing import Tab, draw_preferences_button, draw_text, layout_of
+from .errors import AddonError
+from .job_operators import ONE2345_OT_continue_job, ONE2345_OT_dismiss
+from .preferences import data_root, preferences
+from .properties import ONE2345_PG_settings, scene_settings
+from .texts import duration, tr
 
-if TYPE_CHECKING:
-    from bpy.stub_internal.rna_enums import IconItems
-
-STAGE_NAMES = {
-    Stage.MATTE: "Cut out",
-    Stage.VIEWS: "Six views",
-    Stage.OCCUPANCY: "Rough shape",
-    Stage.SHAPE: "Fine shape",
-    Stage.MESH: "Mesh",
-    Stage.TEXTURE: "Texture",
-}
-_STATE_TEXTS = {
-    State.STOPPED: "Not running",
-    State.STARTING: "Starting...",
-    State.IDLE: "Ready",
-    State.BUSY: "Working",
-    State.STOPPING: "Stopping...",
-    State.FAILED: "Failed",
-}
-_JOB_ICONS: "dict[JobState, IconItems]" = {
-    JobState.QUEUED: "TIME",
-    JobState.RUNNING: "PLAY",
-    JobState.DONE: "CHECKMARK",
-    JobState.FAILED: "ERROR",
-    JobState.CANCELLED: "X",
-}
-_NUM_RECENT = 6
-VIEWS_SCALE = 6.0
-_PX_PER_LETTER = 7.0
-_GIB = 2**30
+_CUT_OUT_SCALE = 5.0
 
 
-class _Tab:
-    """Where the panels stand."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "One2345"
-
-
-class ONE2345_PT_generate(_Tab, bpy.types.Panel):
+class ONE2345_PT_generate(Tab, bpy.types.Panel):
     """From picture to object"""
 
     bl_label = "Image to 3D"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the picture, its settings, and what runs."""
-        layout = _layout(self)
+        """Draw the picture, its settings, and what runs; before anything is set up, how to do that."""
+        layout = layout_of(self)
+        trouble = readiness.problem(context)
+        if trouble and trouble.cure == readiness.PREFERENCES:
+            _draw_setup(context, layout, trouble)
+            return
         settings = scene_settings(context)
-        layout.template_ID_preview(settings, "image", open="image.open", hide_buttons=False)
-        layout.row(align=True).prop(settings, "preset", expand=True)
-        row = layout.row(align=True)
-        row.prop(settings, "seed")
-        row.operator(operators.ONE2345_OT_new_seed.bl_idname, text="", icon="FILE_REFRESH")
-        _draw_button(context, layout)
+        _draw_sources(context, layout, settings)
+        _draw_quality(context, layout, settings)
+        _draw_seed(layout, settings)
+        _draw_button(context, layout, trouble)
         for job in jobs.open_jobs():
-            _draw_open_job(layout, job)
+            panel_progress.draw_open_job(layout, job)
         _draw_last_error(context, layout)
 
 
-class ONE2345_PT_results(_Tab, bpy.types.Panel):
-    """What was made in this session"""
+class ONE2345_PT_cut_out(Tab, bpy.types.Panel):
+    """The part of the picture that is the object"""
 
-    bl_label = "Results"
+    bl_label = "Cut-Out"
     bl_parent_id = "ONE2345_PT_generate"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with something to show."""
-        return any(not job.is_open for job in jobs.SESSION.jobs.values())
+        """Only with a picture, and with something that can cut it out."""
+        return readiness.problem(context) is None
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the newest jobs that have ended."""
-        layout = _layout(self)
-        ended = [job for job in jobs.recent() if not job.is_open]
-        column = layout.column(align=True)
-        for job in ended[:_NUM_RECENT]:
-            row = column.row(align=True)
-            row.label(text=_described(job), icon=_JOB_ICONS[job.state])
-            if job.state is JobState.DONE:
-                button = row.operator(operators.ONE2345_OT_import_result.bl_idname, text="", icon="IMPORT")
-                button.job = job.id
-        layout.operator(operators.ONE2345_OT_clear_results.bl_idname)
-
-
-class ONE2345_PT_import(_Tab, bpy.types.Panel):
-    """How results come into the scene"""
-
-    bl_label = "Import"
-    bl_parent_id = "ONE2345_PT_generate"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw the import settings."""
-        layout = _layout(self)
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        """Draw what is cut out, and the mask that may take its place."""
+        layout = layout_of(self)
         settings = scene_settings(context)
-        for name in ("size", "collection", "faces", "texture_px"):
-            layout.prop(settings, name)
-
-
-class ONE2345_PT_backend(_Tab, bpy.types.Panel):
-    """The process that does the work"""
-
-    bl_label = "Backend"
-    bl_parent_id = "ONE2345_PT_generate"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw its state and what can be done with it."""
-        layout = _layout(self)
-        layout.label(text=status_line())
-        if jobs.SESSION.notice:
-            _draw_text(context, layout, jobs.SESSION.notice, icon="INFO")
         row = layout.row(align=True)
-        row.operator(operators.ONE2345_OT_stop_backend.bl_idname, text="Stop")
-        row.operator(operators.ONE2345_OT_open_log.bl_idname, text="Log")
-        _draw_preferences_button(row)
+        row.operator(source_operators.ONE2345_OT_show_cut_out.bl_idname, text="Show")
+        row.operator(source_operators.ONE2345_OT_edit_mask.bl_idname, text="Edit")
+        if icon := source_operators.cut_out_icon(settings.image):
+            layout.template_icon(icon_value=icon, scale=_CUT_OUT_SCALE)
+        layout.label(text="Mask")
+        layout.template_ID(settings, "mask", open="image.open")
 
 
-CLASSES = (ONE2345_PT_generate, ONE2345_PT_results, ONE2345_PT_import, ONE2345_PT_backend)
+CLASSES = (ONE2345_PT_generate, ONE2345_PT_cut_out)
 
 
-def status_line() -> str:
-    """The backend's state and device in a line."""
-    client = jobs.SESSION.client
-    text = _STATE_TEXTS[client.state]
-    if client.ready is None or not client.is_alive:
-        return text
-    return f"{text}: {client.ready.device_name}, {client.ready.free_bytes / _GIB:.1f} GiB free"
+def _draw_setup(context: bpy.types.Context, layout: bpy.types.UILayout, trouble: readiness.Problem) -> None:
+    """The card of a first run."""
+    box = layout.box()
+    draw_text(context, box, trouble.text, icon="INFO")
+    draw_preferences_button(box)
 
 
-def _layout(panel: bpy.types.Panel) -> bpy.types.UILayout:
-    if panel.layout is None:
-        raise RuntimeError("a panel is drawn by Blender alone")
-    return panel.layout
+def _draw_sources(
+    context: bpy.types.Context, layout: bpy.types.UILayout, settings: ONE2345_PG_settings
+) -> None:
+    layout.template_ID_preview(settings, "image", open="image.open", hide_buttons=False)
+    row = layout.row(align=True)
+    row.operator(source_operators.ONE2345_OT_paste.bl_idname, text="Paste")
+    row.operator(source_operators.ONE2345_OT_snapshot.bl_idname, text="View")
+    row.operator(source_operators.ONE2345_OT_take_render.bl_idname, text="Render")
+    if operators.image_empties(context):
+        layout.operator(operators.ONE2345_OT_generate_from_empties.bl_idname, text="From Empties")
 
 
-def _draw_button(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
-    reason = operators.why_disabled(context)
+def _draw_quality(
+    context: bpy.types.Context, layout: bpy.types.UILayout, settings: ONE2345_PG_settings
+) -> None:
+    """The three qualities, and below each what it takes on this machine, once that is known."""
+    column = layout.column(align=True)
+    column.row(align=True).prop(settings, "preset", expand=True)
+    known = usual_seconds(context)
+    if not known:
+        return
+    row = column.row()
+    row.enabled = False
+    for preset in Preset:
+        cell = row.column()
+        cell.alignment = "CENTER"
+        text = tr("~ {time}", time=duration(known[preset])) if preset in known else "-"
+        cell.label(text=text, translate=False)
+
+
+def usual_seconds(context: bpy.types.Context) -> dict[Preset, float]:
+    """What a job of each quality takes on this machine, as far as that was seen."""
+    try:
+        root = data_root(preferences(context))
+    except AddonError:
+        return {}
+    device = jobs.device_name() or timings.last_device(root)
+    return timings.usual_seconds(root, device=device)
+
+
+def _draw_seed(layout: bpy.types.UILayout, settings: ONE2345_PG_settings) -> None:
+    row = layout.row(align=True)
+    row.prop(settings, "seed")
+    row.prop(settings, "lock_seed", text="", icon="LOCKED" if settings.lock_seed else "UNLOCKED")
+    row.operator(operators.ONE2345_OT_new_seed.bl_idname, text="", icon="FILE_REFRESH")
+
+
+def _draw_button(
+    context: bpy.types.Context, layout: bpy.types.UILayout, trouble: readiness.Problem | None
+) -> None:
     button = layout.column()
-    button.enabled = not reason
+    button.enabled = trouble is None
     button.scale_y = 1.6
     button.operator(operators.ONE2345_OT_generate.bl_idname, icon="MESH_MONKEY")
-    if reason and not jobs.open_jobs():
-        _draw_text(context, layout, reason, icon="INFO")
-        if "preferences" in reason:
-            _draw_preferences_button(layout)
-
-
-def _draw_open_job(layout: bpy.types.UILayout, job: Job) -> None:
-    box = layout.box()
-    row = box.row(align=True)
-    row.label(text=_described(job), icon=_JOB_ICONS[job.state])
-    if job.state is JobState.QUEUED:
-        is_starting = jobs.SESSION.client.state is State.STARTING
-        row.label(text="starting..." if is_starting else "waiting")
-        cancel = row.operator(operators.ONE2345_OT_cancel.bl_idname, text="", icon="X")
-    else:
-        box.progress(factor=job.fraction, text=f"{job.fraction:.0%}", type="BAR")
-        column = box.column(align=True)
-        for stage in Stage:
-            _draw_stage(column, job, stage)
-        if Stage.VIEWS in job.finished:
-            views = job.folder / STAGE_FILES[Stage.VIEWS][0]
-            box.template_icon(icon_value=previews.icon_of(views), scale=VIEWS_SCALE)
-        cancel = box.operator(operators.ONE2345_OT_cancel.bl_idname, text=_cancel_text(job), icon="X")
-    cancel.job = job.id
-
-
-def _cancel_text(job: Job) -> str:
-    return "Cancelling..." if jobs.SESSION.client.is_cancelling(job.id) else "Cancel"
-
-
-def _described(job: Job) -> str:
-    return f"{job.title}, seed {job.request.seed}"
-
-
-def _draw_stage(column: bpy.types.UILayout, job: Job, stage: Stage) -> None:
-    name = STAGE_NAMES[stage]
-    if stage in job.finished:
-        column.label(text=f"{name}  {job.finished[stage]:.1f} s", icon="CHECKMARK")
-    elif stage is job.stage:
-        factor = job.step / job.total if job.total else 0.0
-        steps = f"  {job.step}/{job.total}" if job.total > 1 else ""
-        column.progress(factor=factor, text=name + steps, type="BAR")
-    else:
-        row = column.row()
-        row.enabled = False
-        row.label(text=name, icon="BLANK1")
+    if trouble:
+        draw_text(context, layout, trouble.text, icon="INFO")
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator(source_operators.ONE2345_OT_open_picture.bl_idname, text="Open Picture...")
 
 
 def _draw_last_error(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     """What the newest job that has ended has to say, and what is wrong with the process."""
-    ended = [job for job in jobs.recent() if not job.is_open]
-    text = ended[0].message if ended else ""
-    if not text or jobs.open_jobs():
+    ended = [job for job in jobs.SESSION.jobs.values() if not job.is_open]
+    job = ended[-1] if ended else None
+    if job is None or not job.message or jobs.open_jobs():
         return
     box = layout.box()
-    _draw_text(context, box, text, icon="ERROR")
+    draw_text(context, box, job.message, icon="ERROR")
     row = box.row(align=True)
-    row.operator(operators.ONE2345_OT_open_log.bl_idname)
-    row.operator(operators.ONE2345_OT_clear_results.bl_idname, text="Dismiss")
-
-
-def _draw_preferences_button(layout: bpy.types.UILayout) -> None:
-    button = layout.operator("preferences.addon_show", text="Preferences")
-    button.module = PACKAGE
-
-
-def _draw_text(
-    context: bpy.types.Context, layout: bpy.types.UILayout, text: str, *, icon: "IconItems"
-) -> None:
-    """Draw a sentence in as many lines as the sidebar's width asks for; Blender does not wrap."""
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    width = context.region.width if context.region else 280
-    scale = context.preferences.system.ui_scale or 1.0  # no scale without a window
-    lines = wrapped(text, max(12, int((width / scale - 60) / _PX_PER_LETTER)))
-    for number, line in enumerate(lines):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
-
-
-def wrapped(text: str, num_letters: int) -> list[str]:
-    """Cut a text into lines; words longer than a line, such as paths, are cut as well."""
-    lines, line = [], ""
-    for word in text.split():
-        rest = word
-        if line and len(line) + 1 + len(rest) <= num_letters:
-            line = f"{line} {rest}"
-            continue
-        if line:
-            lines.append(line)
-        while len(rest) > num_letters:
-            lines.append(rest[:num_letters])
-            rest = rest[num_letters:]
-        line = rest
-    return [*lines, line] if line else lines
+    if job.can_continue:
+        row.operator(ONE2345_OT_continue_job.bl_idname).job = job.id
+    row.operator(ONE2345_OT_open_log.bl_idname, text="Log")
+    row.operator(ONE2345_OT_dismiss.bl_idname).job = job.id

@@ -1,20 +1,46 @@
 """From what the artist points at to a file that the backend can read."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 import numpy as np
 
 from .errors import SourceError
+from .folders import Write
+from .properties import current_scene
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Files offered in the file browser and taken when dropped."""
 
-_NAME = "input"
+FILE_FILTER = ";".join(f"*{suffix}" for suffix in SUFFIXES)
+
+_NAME, _MASK_NAME = "input", "mask"
 
 
-def from_file(filepath: str) -> Callable[[Path], Path]:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture to make an object of: how to get its file, and a name for the object."""
+
+    write: Write
+    title: str
+
+
+def source_from_file(filepath: str) -> Source:
+    """A picture on disk.
+
+    Raises:
+        SourceError: there is no such file.
+    """
+    return Source(from_file(filepath), Path(filepath).stem)
+
+
+def source_from_datablock(image: bpy.types.Image) -> Source:
+    """An image in the .blend file."""
+    return Source(from_datablock(image), Path(image.name).stem)
+
+
+def from_file(filepath: str) -> Write:
     """A picture on disk, read where it lies; Blender's `//` paths are understood.
 
     Raises:
@@ -26,10 +52,74 @@ def from_file(filepath: str) -> Callable[[Path], Path]:
     return lambda _folder: path
 
 
-def from_datablock(image: bpy.types.Image) -> Callable[[Path], Path]:
+def from_datablock(image: bpy.types.Image) -> Write:
     """An image in the .blend file, as it looks now: painted, packed, rendered or on disk."""
     name = image.name
     return lambda folder: _save(bpy.data.images[name], folder)
+
+
+def image_named(name: str) -> bpy.types.Image:
+    """An image of the .blend file.
+
+    Raises:
+        SourceError: there is none of this name.
+    """
+    image = bpy.data.images.get(name)
+    if image is None:
+        raise SourceError(f"There is no image {name!r} in this file.")
+    return image
+
+
+def image_of_empty(empty: bpy.types.Object) -> bpy.types.Image:
+    """The picture that an empty shows.
+
+    Raises:
+        SourceError: it shows none.
+    """
+    image: bpy.types.ID | None = empty.data
+    if not isinstance(image, bpy.types.Image):
+        raise SourceError(f"{empty.name} shows no picture.")
+    return image
+
+
+def load(filepath: str) -> bpy.types.Image:
+    """A picture on disk as an image of the .blend file; one that was loaded before is used again.
+
+    Raises:
+        SourceError: there is no such file, or it is no picture.
+    """
+    path = from_file(filepath)(Path())
+    try:
+        return bpy.data.images.load(str(path), check_existing=True)
+    except RuntimeError as error:
+        raise SourceError(f"{path} is no picture that Blender can read.") from error
+
+
+def save_render(image: bpy.types.Image, path: Path, scene: bpy.types.Scene) -> None:
+    """Write the render result as PNG, whatever the scene's output format is.
+
+    Raises:
+        RuntimeError: nothing was rendered.
+    """
+    output = scene.render.image_settings
+    names = [
+        name for name in ("media_type", "file_format", "color_mode", "color_depth") if hasattr(output, name)
+    ]
+    before = {name: getattr(output, name) for name in names}
+    try:
+        if "media_type" in before:  # from 5.0 on
+            output.media_type = "IMAGE"
+        output.file_format, output.color_mode, output.color_depth = "PNG", "RGBA", "8"
+        image.save_render(str(path), scene=scene)
+    finally:
+        for name, value in before.items():
+            setattr(output, name, value)
+
+
+def mask_from_datablock(image: bpy.types.Image) -> Write:
+    """A mask in the .blend file, as it looks now."""
+    name = image.name
+    return lambda folder: _save_pixels(bpy.data.images[name], folder / f"{_MASK_NAME}.png")
 
 
 def _save(image: bpy.types.Image, folder: Path) -> Path:
@@ -51,7 +141,7 @@ def _save_pixels(image: bpy.types.Image, path: Path) -> Path:
     """What only Blender holds: strokes not saved, a generated picture, a render."""
     try:
         if image.source == "VIEWER":
-            image.save_render(str(path))
+            save_render(image, path, current_scene(bpy.context))
         else:
             _save_copy(image, path)
     except RuntimeError as error:

@@ -12,6 +12,10 @@ PRESETS = (
     (Preset.STANDARD.name, "Standard", "Balanced: 20 000 faces, 1024 px texture"),
     (Preset.HIGH.name, "High", "Slow: most steps, 50 000 faces, 2048 px texture"),
 )
+PLACES = (
+    ("CURSOR", "3D Cursor", "Where the 3D cursor is when the object comes in"),
+    ("ORIGIN", "World Origin", "In the middle of the world"),
+)
 NAME = "one2345"
 """Name of the settings in a scene."""
 
@@ -24,15 +28,28 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
 
     if TYPE_CHECKING:
         image: bpy.types.Image | None
+        mask: bpy.types.Image | None
         preset: str
         seed: int
+        lock_seed: bool
+        place: str
         size: float
         collection: bpy.types.Collection | None
         faces: int
         texture_px: int
+        quads: bool
+        pack: bool
+        is_asset: bool
+        catalogue: str
+        tags: str
     else:
         image: bpy.props.PointerProperty(
             type=bpy.types.Image, name="Image", description="Picture of one object to make in 3D"
+        )
+        mask: bpy.props.PointerProperty(
+            type=bpy.types.Image,
+            name="Mask",
+            description="Bright where the object is; empty: the object is found in the picture",
         )
         preset: bpy.props.EnumProperty(
             name="Quality", description="Time against quality", items=PRESETS, default=Preset.STANDARD.name
@@ -43,13 +60,22 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             min=0,
             max=MAX_SEED,
         )
+        lock_seed: bpy.props.BoolProperty(
+            name="Keep Seed",
+            description="Keep the seed; else every Generate takes another one",
+            default=True,
+        )
+        place: bpy.props.EnumProperty(
+            name="Place",
+            description="Where the object stands; a dropped picture's stands where it was dropped",
+            items=PLACES,
+        )
         size: bpy.props.FloatProperty(
-            name="Size",
-            description="Longest side of the object",
+            name="Size (m)",
+            description="Longest side of the object in metres; the scene's unit scale is minded",
             default=1.0,
             min=0.001,
             soft_max=100.0,
-            unit="LENGTH",
         )
         collection: bpy.props.PointerProperty(
             type=bpy.types.Collection,
@@ -69,6 +95,23 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             max=MAX_TEXTURE_PX,
             subtype="PIXEL",
         )
+        quads: bpy.props.BoolProperty(
+            name="Quads",
+            description="Join triangles to quads where form and texture allow it",
+        )
+        pack: bpy.props.BoolProperty(
+            name="Pack Texture",
+            description="Keep the texture in the .blend file; else in the job's folder",
+            default=True,
+        )
+        is_asset: bpy.props.BoolProperty(
+            name="Mark as Asset", description="Offer the object in the asset browser"
+        )
+        catalogue: bpy.props.StringProperty(
+            name="Catalog",
+            description="Name of a catalog that an asset library of yours has",
+        )
+        tags: bpy.props.StringProperty(name="Tags", description="Tags of the asset, separated by commas")
 
 
 def current_scene(context: bpy.types.Context) -> bpy.types.Scene:

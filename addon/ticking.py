@@ -1,19 +1,24 @@
 """Moving jobs on while the artist works: one timer, its imports, and the panels it redraws."""
 
 import logging
+import time
 
 import bpy
 
-from . import history, jobs
+from . import history, jobs, overlay, rows
 from .errors import AddonError
-from .jobs import Job, JobState
+from .job import Job, JobState
 from .preferences import data_root, preferences
 
 log = logging.getLogger(__name__)
 
 BUSY_S = 0.1
 IDLE_S = 1.0
-NUM_EARLIER = 6
+PULSE_S = 0.5
+"""Between two drawings of a clock that runs."""
+NUM_EARLIER = 50
+
+_last_pulse = 0.0
 
 
 def start() -> None:
@@ -45,7 +50,7 @@ def recall() -> None:
     except AddonError as error:
         log.info("no earlier results: %s", error)
         return
-    jobs.remember(history.finished_jobs(folder, count=NUM_EARLIER))
+    jobs.remember(history.earlier_jobs(folder, count=NUM_EARLIER))
     redraw()
 
 
@@ -55,14 +60,25 @@ def tick() -> float | None:
     changed = jobs.poll()
     waiting = [job for job in jobs.recent() if job.state is JobState.DONE and job.wants_import]
     is_rendering = has_render()
-    if not is_rendering:
-        for job in waiting:
-            _import(job)
-    if changed or waiting or jobs.SESSION.client.state is not state_before:
+    if waiting and not is_rendering:
+        _import(waiting[-1])  # the oldest; the next one has a tick of its own
+    if any([overlay.follow(job) for job in changed]):
+        redraw(kinds=("UI", "WINDOW"))
+    elif changed or waiting or jobs.SESSION.client.state is not state_before or _is_pulse():
         redraw()
-    if jobs.open_jobs() or (waiting and is_rendering):
+    if jobs.open_jobs() or waiting:
         return BUSY_S
     return IDLE_S if jobs.SESSION.client.is_alive else None
+
+
+def _is_pulse() -> bool:
+    """Time to draw the running job's clock anew."""
+    global _last_pulse
+    now = time.monotonic()
+    if not jobs.open_jobs() or now - _last_pulse < PULSE_S:
+        return False
+    _last_pulse = now
+    return True
 
 
 def has_render() -> bool:
@@ -70,14 +86,15 @@ def has_render() -> bool:
     return bool(bpy.app.is_job_running("RENDER"))
 
 
-def redraw() -> None:
-    """Draw the sidebars of all 3D views anew."""
+def redraw(*, kinds: tuple[str, ...] = ("UI",)) -> None:
+    """Draw the sidebars of all 3D views anew, or other regions of theirs."""
+    rows.sync()
     manager = bpy.context.window_manager
     for window in manager.windows if manager else ():
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 for region in area.regions:
-                    if region.type == "UI":
+                    if region.type in kinds:
                         region.tag_redraw()
 
 
@@ -104,3 +121,4 @@ def _import(job: Job) -> None:
 def count_file(_file: str, _unused: object = None) -> None:
     """Handler of load_post: results of jobs from an earlier file are offered, not imported."""
     jobs.SESSION.file_number += 1
+    rows.sync()

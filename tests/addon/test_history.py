@@ -5,7 +5,7 @@ import json
 import bpy
 import pytest
 
-from tests.addon.extension import history, jobs, launch, panel, ticking
+from tests.addon.extension import history, jobs, launch, panel_history, ticking
 
 pytestmark = pytest.mark.blender
 
@@ -32,19 +32,19 @@ def data_root(tmp_path, subject):
 
 
 def test_the_newest_finished_jobs_are_found(data_root):
-    found = history.finished_jobs(data_root, count=2)
+    found = history.earlier_jobs(data_root, count=2)
     assert [job.title for job in found] == ["toy-1", "toy-2"]
     assert found[0].request.seed == 5
 
 
 def test_no_folder_is_no_error(tmp_path):
-    assert history.finished_jobs(tmp_path / "none", count=2) == []
+    assert history.earlier_jobs(tmp_path / "none", count=2) == []
 
 
 def test_an_earlier_result_can_be_imported(data_root, enabled):
     ticking.recall()
     assert bpy.data.objects.keys() == []
-    assert panel.ONE2345_PT_results.poll(bpy.context)
+    assert panel_history.ONE2345_PT_results.poll(bpy.context)
     bpy.ops.one2345.import_result(job="20260101-120001-toy-1")
     obj = bpy.data.objects["toy-1"]
     assert (obj["one2345_seed"], obj["one2345_weights"]) == (5, "starter")

@@ -4,10 +4,12 @@ import bpy
 import pytest
 
 from tests.addon.extension import errors, jobs, protocol, ticking
+from tests.addon.extension import job as job_module
 
 pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("enabled")]
 
 Stage, State = protocol.Stage, jobs.JobState
+DEFAULT_SHARES = job_module.DEFAULT_SHARES
 
 
 @pytest.fixture
@@ -143,10 +145,12 @@ def test_a_damaged_result_is_told_instead_of_imported(submit):
 
 
 def test_a_job_ends_once():
-    assert all(not jobs.MOVES[state] for state in (State.DONE, State.FAILED, State.CANCELLED))
+    """An end leads only to another run."""
+    ends = set(State) - {State.QUEUED, State.RUNNING}
+    assert all(jobs.MOVES[state] == {State.QUEUED} for state in ends)
     assert set(jobs.MOVES) == set(State)
 
 
 def test_the_shares_of_all_stages_make_a_whole():
-    assert sum(jobs._SHARES.values()) == pytest.approx(1.0)
-    assert set(jobs._SHARES) == set(Stage)
+    assert sum(DEFAULT_SHARES.values()) == pytest.approx(1.0)
+    assert set(DEFAULT_SHARES) == set(Stage)

@@ -5,7 +5,17 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from tests.addon.extension import client, jobs, panel, protocol
+from tests.addon.extension import (
+    client,
+    drawing,
+    jobs,
+    panel,
+    panel_history,
+    panel_settings,
+    protocol,
+    rows,
+    ticking,
+)
 
 pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("enabled")]
 
@@ -102,12 +112,34 @@ def test_with_everything_there_the_button_is_on(enabled, make_python):
     assert ("operator", "one2345.generate") in calls
 
 
-def test_a_job_that_waits_for_the_backend_says_so(running):
+def line_of(job):
+    """The texts of a job's line in the list."""
+    recorder = Recorder()
+    row = SimpleNamespace(job=job.id)
+    panel_history.ONE2345_UL_jobs.draw_item(
+        SimpleNamespace(), bpy.context, recorder, None, row, 0, None, rows.ACTIVE
+    )
+    return " ".join(str(value) for _, value in recorder.calls)
+
+
+def test_a_job_that_waits_for_the_backend_says_so(running, enabled, make_python):
+    choose_picture(enabled, make_python)
     running("waits")
-    assert "starting..." in texts(panel.ONE2345_PT_generate)
+    assert "Starting..." in texts(panel.ONE2345_PT_generate)
 
 
-def test_a_running_job_shows_its_stage_the_total_and_cancel(running):
+def test_jobs_that_wait_for_another_can_be_moved(running, enabled, make_python):
+    choose_picture(enabled, make_python)
+    running("waits", lambda job: job.stage is not None)
+    second, third = running("waits"), running("waits")
+    assert [job.id for job in jobs.open_jobs()][1:] == [second.id, third.id]
+    bpy.ops.one2345.move_job(job=third.id, steps=-1)
+    assert [job.id for job in jobs.open_jobs()][1:] == [third.id, second.id]
+    assert "one2345.move_job" in texts(panel.ONE2345_PT_generate)
+
+
+def test_a_running_job_shows_its_stage_the_total_and_cancel(running, enabled, make_python):
+    choose_picture(enabled, make_python)
     running("waits", lambda job: job.stage is not None)
     shown = texts(panel.ONE2345_PT_generate)
     assert "Six views  1/4" in shown
@@ -116,48 +148,62 @@ def test_a_running_job_shows_its_stage_the_total_and_cancel(running):
     assert "one2345.cancel" in shown
 
 
-def test_the_six_views_are_shown_once_they_are_there(running):
+def test_the_six_views_are_shown_once_they_are_there(running, enabled, make_python):
+    choose_picture(enabled, make_python)
     job = running("waits", lambda job: job.stage is not None)
-    assert "template_icon" not in [name for name, _ in drawn(panel.ONE2345_PT_generate)]
+
+    def num_pictures():
+        return [name for name, _ in drawn(panel.ONE2345_PT_generate)].count("template_icon")
+
+    before = num_pictures()
     job.finished[protocol.Stage.VIEWS] = 1.0
-    assert "template_icon" in [name for name, _ in drawn(panel.ONE2345_PT_generate)]
+    assert num_pictures() == before + 1
 
 
-def test_a_finished_job_is_listed_with_an_import_button(running):
-    running("works", lambda job: not job.is_open)
-    calls = drawn(panel.ONE2345_PT_results)
-    assert ("label", "toy, seed 5") in calls
-    assert ("operator", "one2345.import_result") in calls
+def test_a_finished_job_is_listed_with_what_can_be_done(running):
+    job = running("works", lambda job: not job.is_open)
+    ticking.redraw()
+    calls = drawn(panel_history.ONE2345_PT_results)
+    assert ("label", "Standard, seed 5") in calls
+    for name in ("import_result", "reuse_settings", "show_folder", "remove_job"):
+        assert ("operator", f"one2345.{name}") in calls
+    assert line_of(job).endswith("toy  2 s")  # six stages of a quarter of a second
     assert ("operator", "one2345.cancel") not in drawn(panel.ONE2345_PT_generate)
 
 
-def test_an_error_is_shown_in_full_and_can_be_dismissed(running):
-    running("fails", lambda job: not job.is_open)
+def test_an_error_is_shown_in_full_and_can_be_dismissed(running, enabled, make_python):
+    choose_picture(enabled, make_python)
+    job = running("fails", lambda job: not job.is_open)
     shown = texts(panel.ONE2345_PT_generate)
     assert "The picture shows no object. Try another." in shown.replace(" ('label'", "")
     assert "one2345.open_log" in shown
-    bpy.ops.one2345.clear_results()
+    assert "one2345.continue_job" in shown
+    bpy.ops.one2345.dismiss(job=job.id)
     assert "no object" not in texts(panel.ONE2345_PT_generate)
+    assert line_of(job).endswith("toy  Failed")
 
 
 def test_the_results_panel_hides_when_empty():
-    assert drawn(panel.ONE2345_PT_results) == []
+    assert drawn(panel_history.ONE2345_PT_results) == []
 
 
 def test_the_import_panel_offers_place_and_size():
-    shown = texts(panel.ONE2345_PT_import)
-    for name in ("size", "collection", "faces", "texture_px"):
+    shown = texts(panel_settings.ONE2345_PT_import)
+    for name in ("place", "size", "collection", "faces", "texture_px", "quads", "pack", "is_asset"):
         assert name in shown
+    assert "catalogue" not in shown
+    bpy.context.scene.one2345.is_asset = True
+    assert "tags" in texts(panel_settings.ONE2345_PT_import)
 
 
 def test_the_backend_panel_tells_state_and_device(running, session):
-    assert "Not running" in texts(panel.ONE2345_PT_backend)
+    assert "Not running" in texts(panel_settings.ONE2345_PT_backend)
     running("works", lambda job: not job.is_open)
-    assert "Ready: Fake device, 3.0 GiB free" in texts(panel.ONE2345_PT_backend)
-    assert set(panel._STATE_TEXTS) == set(client.State)
+    assert "Ready: Fake device, 3.0 GiB free" in texts(panel_settings.ONE2345_PT_backend)
+    assert set(panel_settings._STATE_TEXTS) == set(client.State)
 
 
 def test_long_words_and_sentences_are_cut_to_the_width():
-    assert panel.wrapped("one two three", 7) == ["one two", "three"]
-    assert panel.wrapped("a /very/long/path b", 6) == ["a", "/very/", "long/p", "ath b"]
-    assert panel.wrapped("", 10) == []
+    assert drawing.wrapped("one two three", 7) == ["one two", "three"]
+    assert drawing.wrapped("a /very/long/path b", 6) == ["a", "/very/", "long/p", "ath b"]
+    assert drawing.wrapped("", 10) == []

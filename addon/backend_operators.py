@@ -1,0 +1,56 @@
+"""Operators on the backend process."""
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from . import jobs, ticking
+from .errors import JobError
+from .reporting import reported
+
+if TYPE_CHECKING:
+    from .reporting import Returned
+
+
+class ONE2345_OT_open_log(bpy.types.Operator):
+    """Open the backend's log"""
+
+    bl_idname = "one2345.open_log"
+    bl_label = "Open Log"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only when there is a log."""
+        return jobs.SESSION.client.log_path is not None
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Open it in the system's text viewer."""
+        return reported(self, _open_log)
+
+
+class ONE2345_OT_stop_backend(bpy.types.Operator):
+    """End the backend process and free its memory; jobs that wait or run end with it"""
+
+    bl_idname = "one2345.stop_backend"
+    bl_label = "Stop Backend"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only while it runs."""
+        return jobs.SESSION.client.is_alive
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Stop it."""
+        jobs.stop_backend()
+        ticking.redraw()
+        return {"FINISHED"}
+
+
+CLASSES = (ONE2345_OT_open_log, ONE2345_OT_stop_backend)
+
+
+def _open_log() -> None:
+    path = jobs.SESSION.client.log_path
+    if path is None or not path.is_file():
+        raise JobError("The backend has not written a log yet.")
+    bpy.ops.wm.path_open(filepath=str(path))

@@ -1,0 +1,130 @@
+"""Options of operators that start a job, and the panel's values for those that are not given."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..backend.protocol import MAX_SEED, Device, Preset
+from .job import Settings
+from .placement import Placement, Treatment
+from .placing import triple
+from .preferences import preferences
+from .properties import MAX_FACES, MAX_TEXTURE_PX, PRESETS, current_scene, scene_settings
+
+UNSAVED = {"SKIP_SAVE", "HIDDEN"}
+"""Options of a property that every call gives anew."""
+
+
+class JobOptions:
+    """Properties of operators that start a job. What is not given comes from the scene's panel."""
+
+    if TYPE_CHECKING:
+        filepath: str
+        image: str
+        mask: str
+        seed: int
+        preset: str
+        faces: int
+        texture_px: int
+        size: float
+        collection: str
+        location: tuple[float, float, float]
+        wait: bool
+        properties: bpy.types.OperatorProperties
+    else:
+        filepath: bpy.props.StringProperty(
+            name="File", description="Picture on disk", subtype="FILE_PATH", options=UNSAVED
+        )
+        image: bpy.props.StringProperty(
+            name="Image", description="Name of an image in this file", options=UNSAVED
+        )
+        mask: bpy.props.StringProperty(
+            name="Mask",
+            description="Image in this file that is bright where the object is",
+            options=UNSAVED,
+        )
+        seed: bpy.props.IntProperty(
+            name="Seed", description="Repeats a result", min=0, max=MAX_SEED, options=UNSAVED
+        )
+        preset: bpy.props.EnumProperty(
+            name="Quality", description="Time against quality", items=PRESETS, options=UNSAVED
+        )
+        faces: bpy.props.IntProperty(
+            name="Faces",
+            description="Most triangles; 0: the quality's",
+            min=0,
+            max=MAX_FACES,
+            options=UNSAVED,
+        )
+        texture_px: bpy.props.IntProperty(
+            name="Texture",
+            description="Side of the texture; 0: the quality's",
+            min=0,
+            max=MAX_TEXTURE_PX,
+            options=UNSAVED,
+        )
+        size: bpy.props.FloatProperty(
+            name="Size", description="Longest side in metres", default=1.0, min=0.001, options=UNSAVED
+        )
+        collection: bpy.props.StringProperty(
+            name="Collection",
+            description="Name of the collection, made if missing; empty: the active one",
+            options=UNSAVED,
+        )
+        location: bpy.props.FloatVectorProperty(
+            name="Location",
+            description="Bottom centre of the object; not set: the 3D cursor",
+            size=3,
+            subtype="TRANSLATION",
+            options=UNSAVED,
+        )
+        wait: bpy.props.BoolProperty(
+            name="Wait",
+            description="Block until the object is in the scene; always so in background mode",
+            options=UNSAVED,
+        )
+
+    def settings(self, context: bpy.types.Context) -> Settings:
+        """What was given, else what the panel says."""
+        panel = scene_settings(context)
+        is_set = self.properties.is_property_set
+        base = panel_placement(context)
+        return Settings(
+            seed=self.seed if is_set("seed") else panel.seed,
+            preset=Preset[self.preset if is_set("preset") else panel.preset],
+            faces=(self.faces if is_set("faces") else panel.faces) or None,
+            texture_px=(self.texture_px if is_set("texture_px") else panel.texture_px) or None,
+            device=Device[preferences(context).device],
+            placement=replace(
+                base,
+                collection=self.collection if is_set("collection") else base.collection,
+                location=triple(self.location) if is_set("location") else base.location,
+                size=self.size if is_set("size") else base.size,
+            ),
+            treatment=panel_treatment(context),
+        )
+
+
+def panel_placement(context: bpy.types.Context) -> Placement:
+    """Where the panel sends results."""
+    panel = scene_settings(context)
+    return Placement(
+        scene=current_scene(context).name,
+        collection=panel.collection.name if panel.collection else "",
+        location=(0.0, 0.0, 0.0) if panel.place == "ORIGIN" else None,
+        size=panel.size,
+    )
+
+
+def panel_treatment(context: bpy.types.Context) -> Treatment:
+    """What the panel makes of results."""
+    panel = scene_settings(context)
+    tags = tuple(tag.strip() for tag in panel.tags.split(",") if tag.strip())
+    return Treatment(
+        pack=panel.pack,
+        quads=panel.quads,
+        is_asset=panel.is_asset,
+        catalogue=panel.catalogue.strip(),
+        tags=tags,
+    )

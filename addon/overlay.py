@@ -1,0 +1,108 @@
+"""The coarse shape of a running job, drawn where the object will stand.
+
+Drawn over the scene and not put into it: an object of ours would end up in the artist's undo steps and come
+back with one of them after the result has replaced it.
+"""
+
+import logging
+
+import bpy
+import gpu
+import numpy as np
+from gpu_extras.batch import batch_for_shader
+
+from ..backend.protocol import STAGE_FILES, Stage
+from . import coarse, jobs
+from .errors import AddonError
+from .job import Job
+from .placing import triple
+from .properties import current_scene
+from .units import metres_per_unit
+
+log = logging.getLogger(__name__)
+
+_COLOUR = (0.95, 0.62, 0.28)
+_ALPHA = 0.9
+
+_shells: dict[str, coarse.Shell] = {}
+_batches: dict[str, gpu.types.GPUBatch] = {}
+_handlers: list[object] = []
+
+
+def follow(job: Job) -> bool:
+    """Show a job's coarse shape while it runs; returns whether what is drawn has changed."""
+    is_wanted = job.is_open and job.is_mesh and Stage.OCCUPANCY in job.finished
+    if is_wanted and job.id not in _shells:
+        try:
+            _shells[job.id] = coarse.read_shell(job.folder / STAGE_FILES[Stage.OCCUPANCY][0])
+        except AddonError as error:
+            log.info("%s", error)
+            return False
+        return True
+    if not is_wanted and job.id in _shells:
+        forget(job.id)
+        return True
+    return False
+
+
+def forget(job_id: str) -> None:
+    """Show a job's coarse shape no more."""
+    _shells.pop(job_id, None)
+    _batches.pop(job_id, None)
+
+
+def shown() -> list[str]:
+    """Ids of the jobs whose coarse shape is drawn."""
+    return list(_shells)
+
+
+def register() -> None:
+    """Draw in all 3D views; without a window there is nothing to draw on."""
+    if not bpy.app.background:
+        _handlers.append(bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW"))
+
+
+def unregister() -> None:
+    """Draw no more."""
+    while _handlers:
+        bpy.types.SpaceView3D.draw_handler_remove(_handlers.pop(), "WINDOW")
+    for job_id in shown():
+        forget(job_id)
+
+
+def _draw() -> None:
+    scene = current_scene(bpy.context)
+    for job_id, shell in _shells.items():
+        place = jobs.status(job_id).placement
+        if place.scene and place.scene != scene.name:
+            continue
+        if job_id not in _batches:
+            _batches[job_id] = _batch(shell)
+        scale = place.size / metres_per_unit(scene)
+        gpu.matrix.push()
+        gpu.matrix.translate(place.location or triple(scene.cursor.location))
+        gpu.matrix.scale((scale, scale, scale))
+        _draw_batch(_batches[job_id])
+        gpu.matrix.pop()
+
+
+def _batch(shell: coarse.Shell) -> gpu.types.GPUBatch:
+    colours = np.ones((len(shell.shades), 4), dtype=np.float32)
+    colours[:, :3] = shell.shades[:, None] * np.array(_COLOUR, dtype=np.float32)
+    colours[:, 3] = _ALPHA
+    content = {"pos": shell.corners, "color": colours}
+    return batch_for_shader(_shader(), "TRIS", content)  # type: ignore[arg-type]  # arrays are taken, too
+
+
+def _shader() -> gpu.types.GPUShader:
+    return gpu.shader.from_builtin("SMOOTH_COLOR")
+
+
+def _draw_batch(batch: gpu.types.GPUBatch) -> None:
+    gpu.state.depth_test_set("LESS_EQUAL")
+    gpu.state.depth_mask_set(True)
+    gpu.state.blend_set("ALPHA")
+    batch.draw(_shader())
+    gpu.state.blend_set("NONE")
+    gpu.state.depth_mask_set(False)
+    gpu.state.depth_test_set("NONE")

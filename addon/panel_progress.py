@@ -1,0 +1,84 @@
+"""What the panel shows of jobs that run or wait."""
+
+import bpy
+
+from ..backend.protocol import STAGE_FILES, Stage
+from . import jobs, previews
+from .client import State
+from .job import Job, JobState
+from .job_operators import ONE2345_OT_cancel, ONE2345_OT_move_job
+from .texts import duration, tr
+
+STAGE_NAMES = {
+    Stage.MATTE: "Cut out",
+    Stage.VIEWS: "Six views",
+    Stage.OCCUPANCY: "Rough shape",
+    Stage.SHAPE: "Fine shape",
+    Stage.MESH: "Mesh",
+    Stage.TEXTURE: "Texture",
+}
+VIEWS_SCALE = 6.0
+_THUMBNAIL_SCALE = 1.6
+
+
+def draw_open_job(layout: bpy.types.UILayout, job: Job) -> None:
+    """Draw a job that waits in a line, the running one with its stages."""
+    if job.is_preview:
+        layout.label(text="Cutting out...", icon="TIME")
+    elif job.state is JobState.QUEUED:
+        _draw_waiting(layout, job)
+    else:
+        _draw_running(layout, job)
+
+
+def progress_text(job: Job) -> str:
+    """How far a job is, and how long it will take if that is known."""
+    left = job.seconds_left()
+    percent = f"{job.fraction:.0%}"
+    return percent if left is None else tr("{percent}, {time} left", percent=percent, time=duration(left))
+
+
+def _draw_waiting(layout: bpy.types.UILayout, job: Job) -> None:
+    row = layout.box().row(align=True)
+    row.template_icon(icon_value=previews.job_icon(job), scale=_THUMBNAIL_SCALE)
+    is_starting = job.is_sent and jobs.SESSION.client.state is State.STARTING
+    text = "Starting..." if is_starting else "Waiting"
+    row.label(text=f"{job.title}  {tr(text)}", translate=False)
+    if not job.is_sent:
+        up = row.operator(ONE2345_OT_move_job.bl_idname, text="", icon="TRIA_UP")
+        down = row.operator(ONE2345_OT_move_job.bl_idname, text="", icon="TRIA_DOWN")
+        up.job, up.steps, down.job, down.steps = job.id, -1, job.id, 1
+    row.operator(ONE2345_OT_cancel.bl_idname, text="", icon="X").job = job.id
+
+
+def _draw_running(layout: bpy.types.UILayout, job: Job) -> None:
+    box = layout.box()
+    row = box.row(align=True)
+    row.template_icon(icon_value=previews.job_icon(job), scale=_THUMBNAIL_SCALE)
+    row.label(text=job.title, translate=False)
+    box.progress(factor=job.fraction, text=progress_text(job), type="BAR", translate=False)
+    column = box.column(align=True)
+    for stage in job.stages:
+        _draw_stage(column, job, stage)
+    if Stage.VIEWS in job.finished:
+        views = job.folder / STAGE_FILES[Stage.VIEWS][0]
+        box.template_icon(icon_value=previews.icon_of(views), scale=VIEWS_SCALE)
+    is_cancelling = jobs.SESSION.client.is_cancelling(job.id)
+    text = "Cancelling..." if is_cancelling else "Cancel"
+    box.operator(ONE2345_OT_cancel.bl_idname, text=text, icon="X").job = job.id
+
+
+def _draw_stage(column: bpy.types.UILayout, job: Job, stage: Stage) -> None:
+    name = tr(STAGE_NAMES[stage])
+    if stage in job.finished:
+        seconds = job.finished[stage]
+        text = f"{name}  {duration(seconds)}" if seconds else f"{name}  {tr('kept')}"
+        column.label(text=text, icon="CHECKMARK", translate=False)
+    elif stage is job.stage:
+        factor = job.step / job.total if job.total else 0.0
+        steps = f"  {job.step}/{job.total}" if job.total > 1 else ""
+        column.progress(factor=factor, text=name + steps, type="BAR", translate=False)
+    else:
+        row = column.row()
+        row.enabled = False
+        row.label(text=name, icon="BLANK1", translate=False)
