@@ -31,6 +31,7 @@ from backend.models.view_features import (
     ViewFeaturesConfig,
 )
 
+STARTER_FEATURES = ViewFeaturesConfig(pools_variance=True)
 STARTER_UNET = UNetShape(
     channels=(64, 128, 160), blocks=(2, 2, 1), condition=(64, 64, 64), embedding=128, heads=5
 )
@@ -48,7 +49,7 @@ class OccupancyConfig:
         lift: Width of the network that lifts the views' features.
     """
 
-    views: ViewFeaturesConfig = field(default_factory=ViewFeaturesConfig)
+    views: ViewFeaturesConfig = STARTER_FEATURES
     unet: UNetShape = STARTER_UNET
     schedule: VolumeSchedule = field(default_factory=VolumeSchedule)
     resolution: int = COARSE
@@ -97,7 +98,13 @@ class OccupancyNet(nn.Module):
         unet, patch = config.unet, config.patch
         layers = DenseLayers()
         self.encoder = ViewEncoder(config.views)
-        self.lifter = PointLifter(config.views.map_channels, 4 * patch**3, config.lift, unet.condition[0])
+        self.lifter = PointLifter(
+            config.views.map_channels,
+            4 * patch**3,
+            config.lift,
+            unet.condition[0],
+            pools_variance=config.views.pools_variance,
+        )
         self.pyramid = ConditionPyramid(unet.condition[0], unet.condition, layers)
         self.embed = TimeEmbedding(unet.embedding, config.views.hidden)
         self.enter = nn.Conv3d(1, unet.channels[0], patch, stride=patch)

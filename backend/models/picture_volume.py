@@ -71,7 +71,9 @@ class PictureVolume(nn.Module):
         cells = size // config.stride
         width, groups, first = config.picture_channels, config.norm_groups, config.channels[0]
         self.picture_in = nn.Conv2d(latent_channels, width, 3, padding=1)
-        self.picture_blocks = nn.ModuleList([_Block(width, width, embedding, groups, 2) for _ in range(2)])
+        self.picture_blocks = nn.ModuleList(
+            [EmbeddedBlock(width, width, embedding, groups, 2) for _ in range(2)]
+        )
         self.camera = nn.Sequential(
             nn.Linear(embedding, width), nn.SiLU(), zero_init(nn.Linear(width, CODE_CHANNELS))
         )
@@ -79,9 +81,9 @@ class PictureVolume(nn.Module):
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
         for fine, coarse in zip(config.channels, config.channels[1:], strict=False):
-            self.down.append(_Block(fine, coarse, embedding, groups, 3))
-            self.up.insert(0, _Block(fine + coarse, fine, embedding, groups, 3))
-        self.middle = _Block(config.channels[-1], config.channels[-1], embedding, groups, 3)
+            self.down.append(EmbeddedBlock(fine, coarse, embedding, groups, 3))
+            self.up.insert(0, EmbeddedBlock(fine + coarse, fine, embedding, groups, 3))
+        self.middle = EmbeddedBlock(config.channels[-1], config.channels[-1], embedding, groups, 3)
         self.out = nn.Conv3d(first, latent_channels + config.features + 1, 1)
         self.background = nn.Parameter(torch.zeros(latent_channels))
         points = _canvas_points(rig, cells, config.depths)
@@ -152,7 +154,7 @@ class PictureVolume(nn.Module):
         return torch.cat([latents, opacity, features], dim=1)
 
 
-class _Block(nn.Module):
+class EmbeddedBlock(nn.Module):
     """Two convolutions with a residual path, the embedding added in between (2D or 3D)."""
 
     def __init__(self, inner: int, outer: int, embedding: int, groups: int, dimensions: int) -> None:

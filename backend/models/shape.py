@@ -33,7 +33,9 @@ from backend.models.view_features import (
 
 SHAPE_CHANNELS = 4
 """Signed distance, red, green, blue."""
-STARTER_FEATURES = ViewFeaturesConfig(layers=4, mlp_ratio=3, map_channels=48, detail_channels=16)
+STARTER_FEATURES = ViewFeaturesConfig(
+    layers=4, mlp_ratio=3, map_channels=48, detail_channels=16, pools_variance=True
+)
 STARTER_UNET = UNetShape(
     channels=(32, 64, 96, 112), blocks=(1, 2, 2, 1), condition=(32, 48, 48, 48), embedding=128
 )
@@ -111,8 +113,13 @@ class ShapeNet(nn.Module):
         self.config = config
         unet, views, layers = config.unet, config.views, SparseLayers()
         self.encoder = ViewEncoder(views)
-        self.detail_lifter = PointLifter(views.detail_channels, 4, config.detail, unet.condition[0])
-        self.lifter = PointLifter(views.map_channels, 4, config.lift, unet.condition[1])
+        variance = views.pools_variance
+        self.detail_lifter = PointLifter(
+            views.detail_channels, 4, config.detail, unet.condition[0], pools_variance=variance
+        )
+        self.lifter = PointLifter(
+            views.map_channels, 4, config.lift, unet.condition[1], pools_variance=variance
+        )
         self.shrink = DownConv(unet.condition[0], unet.condition[1])
         self.pyramid = ConditionPyramid(unet.condition[1], unet.condition[1:], layers)
         self.embed = TimeEmbedding(unet.embedding, views.hidden)

@@ -35,6 +35,7 @@ class ViewFeaturesConfig:
         stem: Width of the convolution beside it, whose map has half the pictures' side; 0 for none.
         map_channels: Width of the maps that are sampled.
         detail_channels: Width of the stem's light map for many points; 0 for none.
+        pools_variance: Pool the variance over the views beside maximum and mean: views agree on a surface.
     """
 
     image_px: int = 128
@@ -47,6 +48,7 @@ class ViewFeaturesConfig:
     stem: int = 48
     map_channels: int = 64
     detail_channels: int = 0
+    pools_variance: bool = False
 
     def __post_init__(self) -> None:
         if self.image_px % self.patch_px or self.hidden % self.heads or self.channels not in (3, 4):
@@ -163,13 +165,22 @@ def mean_over_views(values: Float[Tensor, "n v c"], present: Bool[Tensor, "n v"]
 class PointLifter(nn.Module):
     """The network that all views share, and the pooling over them; without maps, pixels only."""
 
-    def __init__(self, map_channels: int, pixel_channels: int, width: int, out_channels: int) -> None:
+    def __init__(
+        self,
+        map_channels: int,
+        pixel_channels: int,
+        width: int,
+        out_channels: int,
+        *,
+        pools_variance: bool = False,
+    ) -> None:
         super().__init__()
+        self.pools_variance = pools_variance
         self.from_map = nn.Linear(map_channels, width) if map_channels else None
         self.from_geometry = nn.Linear(GEOMETRY_CHANNELS, width)
         self.from_pixels = nn.Linear(pixel_channels, width)
         self.hidden = nn.Linear(width, width)
-        self.out = nn.Linear(2 * width, out_channels)
+        self.out = nn.Linear((3 if pools_variance else 2) * width, out_channels)
 
     def forward(
         self,
@@ -188,4 +199,7 @@ class PointLifter(nn.Module):
         mean = mean_over_views(seen, is_there)
         # SiLU is bounded below, so a missing view never wins and no view at all gives a constant.
         most = seen.masked_fill(~is_there[..., None], -1.0).amax(dim=1)
-        return self.out(torch.cat([most, mean], dim=1)), seen
+        pooled = [most, mean]
+        if self.pools_variance:
+            pooled.append(mean_over_views((seen - mean[:, None].to(seen.dtype)).square(), is_there))
+        return self.out(torch.cat(pooled, dim=1)), seen

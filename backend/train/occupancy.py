@@ -10,9 +10,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from backend.diffusion.volume import add_volume_noise, spread_timesteps
+from backend.models.blocks3d import ResBlock
 from backend.models.occupancy import OccupancyConfig, OccupancyNet
 from backend.models.precision import half_precision
 from backend.stages.occupancy import OccupancySampling, sample_occupancy
+from backend.train.compiling import add_compile_argument, compile_blocks
 from backend.train.imperfect import Faults, imperfect
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.volumes import (
@@ -126,6 +128,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_train_arguments(parser, learning_rate=4e-4, batch_size=24)
     add_volume_arguments(parser)
+    add_compile_argument(parser)
     parser.add_argument("--occupied", type=float, default=2.0, help="weight of the occupied cells")
 
 
@@ -134,6 +137,8 @@ def run(args: argparse.Namespace) -> int:
     torch.manual_seed(args.seed)
     config = OccupancyConfig()
     net = OccupancyNet(config).to(args.device)
+    if args.compile:
+        compile_blocks(net, (ResBlock,))
     task = OccupancyTask(
         net,
         training_pool(args, config.views.image_px),

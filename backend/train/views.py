@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from diffusers.models.resnet import ResnetBlock2D
 from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from backend.geometry.cameras import sheet_from_views
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from backend.models.multiview import MultiviewConfig, MultiviewNet, ViewCondition
+from backend.models.picture_volume import EmbeddedBlock
 from backend.models.precision import half_precision
 from backend.models.weights import load_network
 from backend.stages.views import (
@@ -23,6 +25,7 @@ from backend.stages.views import (
     resized,
     sample_latents,
 )
+from backend.train.compiling import add_compile_argument, compile_blocks
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.objects import ObjectSource
 from backend.train.pictures import (
@@ -255,6 +258,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_train_arguments(parser, learning_rate=4e-4, batch_size=128)
     add_pool_arguments(parser, groups=160, steps_per_group=2)
+    add_compile_argument(parser)
     loss = ViewsLoss()
     parser.add_argument("--vae", type=Path, required=True, help="folder of the autoencoder's weights")
     parser.add_argument("--gamma", type=float, default=loss.gamma, help="limit of min-SNR weighting")
@@ -278,10 +282,13 @@ def run(args: argparse.Namespace) -> int:
     def make(seed: int) -> list[ViewSample]:
         return view_samples(shoot(args.group, seed), vae, image_px=encoder.config.image_px)
 
+    net = channels_last(MultiviewNet(config).to(args.device))
+    if args.compile:
+        compile_blocks(net, (ResnetBlock2D, EmbeddedBlock))
     task = ViewsTask(
         vae,
         encoder,
-        channels_last(MultiviewNet(config).to(args.device)),
+        net,
         pool_from_arguments(args, make),
         validation,
         batch_size=args.batch,
