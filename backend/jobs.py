@@ -17,6 +17,7 @@ from pathlib import Path
 
 from backend.errors import ArtifactError
 from backend.protocol import (
+    RECORD_FILE,
     REPORT_FILE,
     REQUEST_FILE,
     STAGE_FILES,
@@ -37,8 +38,6 @@ from backend.storage import (
     writing_errors,
     writing_whole,
 )
-
-RECORD_FILE = "stages.json"
 
 Source = dict[str, Json]
 """What a stage's artifact was made from, as JSON."""

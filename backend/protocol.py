@@ -76,6 +76,7 @@ class Device(StrEnum):
 
 REQUEST_FILE = "request.json"
 REPORT_FILE = "report.json"
+RECORD_FILE = "stages.json"
 THUMBNAIL_FILE = "thumbnail.png"
 """A small picture of the finished mesh, for lists and asset browsers."""
 STAGE_FILES: Mapping[Stage, tuple[str, ...]] = types.MappingProxyType(
