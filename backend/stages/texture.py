@@ -5,27 +5,28 @@ the visible points of the surface, and baked with the surface normal as view dir
 once, by ray casting. Fit and bake have modules of their own: `field_fit.py`, `field_bake.py`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from backend.errors import ConfigError, OnStep, ignore_steps
+from backend.geometry.bake import FineSurface, SurfacePixels, fill_texture, surface_pixels
 from backend.geometry.cameras import Cameras
 from backend.geometry.meshes import Mesh, TexturedMesh, smooth_normals
 from backend.geometry.placement import IN_PLACE, Placement, generation_space
 from backend.geometry.raycast import Bvh
 from backend.geometry.render import BARE, sample_picture
-from backend.geometry.sightings import Observer, Sightings, joined, silhouette_agreement
+from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
 from backend.geometry.unseen import unseen_points
 from backend.geometry.unwrap import Unwrapped, Unwrapping
 from backend.models.colour_field import ColourField
-from backend.stages.field_bake import bake
+from backend.stages.field_bake import field_colours, sharpened, sharpened_again
 from backend.stages.field_fit import FieldFit, fit_field
 
 FIT_MARGIN = 0.03
@@ -39,8 +40,8 @@ NUM_BAKE_STEPS = 2
 class Extra(Protocol):
     """What is seen of the surface besides the six views, such as the input picture."""
 
-    def sightings(self, observer: Observer) -> Sightings | None:
-        """Points of the observed surface with their colours, weighted like those of the views."""
+    def sightings(self, observer: Observer, seen: Sightings) -> Sightings:
+        """What the views see, together with what else is seen of the observed surface."""
         ...
 
     def retouch(
@@ -58,12 +59,14 @@ class TextureConfig:
         texture_px: Side of the texture.
         fit: How the colour field is fitted.
         sharpness: How strongly the view that looks at a point most squarely outweighs the others.
+        sharpenings: How often the views are projected back into the texture after the fit.
         unwrap_seconds: Time limit of the unwrap.
     """
 
     texture_px: int = 1024
     fit: FieldFit = field(default_factory=FieldFit)
     sharpness: float = 4.0
+    sharpenings: int = 2
     unwrap_seconds: float = 60.0
 
     def __post_init__(self) -> None:
@@ -78,11 +81,39 @@ def texture_mesh(
     *,
     seed: int,
     config: TextureConfig,
+    fine: Mesh | None = None,
     extra: Extra | None = None,
     device: torch.device | str = "cpu",
     on_step: OnStep = ignore_steps,
 ) -> tuple[TexturedMesh, ColourField]:
-    """Paint a mesh from its views.
+    """Paint a mesh from its views; `texture_levels` for one mesh."""
+    (painted,), field = texture_levels(
+        [mesh],
+        views,
+        cameras,
+        seed=seed,
+        config=config,
+        fine=fine,
+        extra=extra,
+        device=device,
+        on_step=on_step,
+    )
+    return painted, field
+
+
+def texture_levels(
+    meshes: Sequence[Mesh | TexturedMesh],
+    views: Float[Tensor, "v 4 h w"],
+    cameras: Cameras,
+    *,
+    seed: int,
+    config: TextureConfig,
+    fine: Mesh | None = None,
+    extra: Extra | None = None,
+    device: torch.device | str = "cpu",
+    on_step: OnStep = ignore_steps,
+) -> tuple[list[TexturedMesh], ColourField]:
+    """Paint one or more levels of detail of a body from its views, with one colour field.
 
     A mesh from elsewhere is looked at as the networks' objects are, centred and fitted, where its outlines
     say so; the result stays where the mesh was, and the field's `place` leads from there to where it was
@@ -90,34 +121,83 @@ def texture_mesh(
 
     A `TexturedMesh` keeps its texture coordinates; its picture, like the colours of a `Mesh`, is only used
     where no view shows the surface.
+
+    Args:
+        meshes: The levels, the most faces first.
+        fine: The body before it was simplified, where there is one: what the views show is looked for on
+            it, and normal maps tell of it.
     """
-    total = config.fit.iterations + NUM_BAKE_STEPS
-    own = _plain(mesh)
-    time_limit = config.unwrap_seconds
-    with (
-        _half_the_threads(),
-        Unwrapping(own, texture_px=config.texture_px, time_limit=time_limit) as unwrapping,
-    ):
-        place = _place(own, views, cameras)
-        plain = own if place is IN_PLACE else replace(own, vertices=place(own.vertices).astype(np.float32))
-        normals = smooth_normals(plain)
-        bvh = Bvh(plain.vertices, plain.faces, device=device)
+    plain = [_plain(mesh) for mesh in meshes]
+    total = config.fit.iterations + NUM_BAKE_STEPS * len(meshes)
+    with _half_the_threads(), ExitStack() as stack:
+        charts = [
+            stack.enter_context(_charting(mesh, own, config)) for mesh, own in zip(meshes, plain, strict=True)
+        ]
+        place = _place(plain[0], views, cameras)
+        surface = _at(plain[0] if fine is None else _plain(fine), place)
+        normals = smooth_normals(surface)
+        bvh = Bvh(surface.vertices, surface.faces, device=device)
         observer = Observer(bvh, torch.from_numpy(normals).to(bvh.device), views, cameras)
         seen = observer.sightings(sharpness=config.sharpness)
-        if extra is not None and (more := extra.sightings(observer)) is not None:
-            seen = joined(seen, more)
-        unseen = unseen_points(plain, normals, observer, seen, seed=seed)
-        painted = fit_field(
+        if extra is not None:
+            seen = extra.sightings(observer, seen)
+        unseen = unseen_points(surface, normals, observer, seen, seed=seed)
+        field = fit_field(
             seen, unseen, seed=seed, config=config.fit, on_step=lambda step, _: on_step(step, total)
         )
-        charts = _own_charts(mesh) if isinstance(mesh, TexturedMesh) else unwrapping.result()
-    painted.place = place
-    on_step(config.fit.iterations + 1, total)
-    retouch = None if extra is None else extra.retouch
-    texture = bake(painted, plain, normals, charts, texture_px=config.texture_px, retouch=retouch)
-    on_step(total, total)
-    vertices = mesh.vertices[charts.vertex]
-    return TexturedMesh(vertices, charts.faces, normals[charts.vertex], charts.uv, texture), painted.cpu()
+        field.place = place
+        painter = _Painter(field, observer, fine is not None, config, extra)
+        painted = []
+        for number, (mesh, own, source) in enumerate(zip(meshes, plain, charts, strict=True)):
+            done = config.fit.iterations + NUM_BAKE_STEPS * number
+            found = source.result()
+            on_step(done + 1, total)
+            painted.append(painter.paint(_at(own, place), mesh.vertices, found))
+            on_step(done + 2, total)
+    return painted, field.cpu()
+
+
+@dataclass(frozen=True, slots=True)
+class _Painter:
+    """A fitted field and what it was fitted to, ready to paint meshes of the same body.
+
+    Attributes:
+        is_fine: Whether the observer looks at a finer surface than the meshes have.
+    """
+
+    field: ColourField
+    observer: Observer
+    is_fine: bool
+    config: TextureConfig
+    extra: Extra | None
+
+    def paint(self, mesh: Mesh, vertices: Float32[np.ndarray, "v 3"], charts: Unwrapped) -> TexturedMesh:
+        """Paint a mesh in generation space; the result stands at `vertices`."""
+        normals = smooth_normals(mesh)
+        texture_px = self.config.texture_px
+        fine = FineSurface(self.observer.bvh, self.observer.normals) if self.is_fine else None
+        device = self.observer.bvh.device
+        pixels = surface_pixels(mesh, normals, charts, texture_px=texture_px, fine=fine, device=device)
+        colours = self._colours(mesh, normals, charts, pixels)
+        texture = fill_texture(pixels.index, colours, texture_px=texture_px)
+        return TexturedMesh(vertices[charts.vertex], charts.faces, normals[charts.vertex], charts.uv, texture)
+
+    def _colours(
+        self, mesh: Mesh, normals: Float32[np.ndarray, "v 3"], charts: Unwrapped, pixels: SurfacePixels
+    ) -> Float[Tensor, "n 3"]:
+        colours = field_colours(self.field, pixels.points, pixels.normals)
+        sharpness = self.config.sharpness
+        if self.config.sharpenings > 0:
+            colours = sharpened(colours, pixels, self.field, self.observer, sharpness=sharpness)
+        blank = np.zeros((self.config.texture_px,) * 2 + (3,), np.uint8)
+        level = TexturedMesh(
+            mesh.vertices[charts.vertex], charts.faces, normals[charts.vertex], charts.uv, blank
+        )
+        for _ in range(self.config.sharpenings - 1):
+            colours = sharpened_again(colours, pixels, level, self.observer, sharpness=sharpness)
+        if self.extra is not None:
+            colours = self.extra.retouch(pixels.points, pixels.normals, colours)
+        return colours
 
 
 @contextmanager
@@ -153,7 +233,26 @@ def _place(mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: Cameras) -> Pla
     return place if there > here + FIT_MARGIN else IN_PLACE
 
 
-def _own_charts(mesh: TexturedMesh) -> Unwrapped:
+def _at(mesh: Mesh, place: Placement) -> Mesh:
+    return mesh if place is IN_PLACE else replace(mesh, vertices=place(mesh.vertices).astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnCharts:
     """The texture coordinates that a mesh came with, brought into the texture where they repeat it."""
-    inside = mesh.uv if mesh.uv.min() >= 0 and mesh.uv.max() <= 1 else mesh.uv % 1
-    return Unwrapped(np.arange(len(mesh.vertices)), mesh.faces, inside, is_charted=True)
+
+    mesh: TexturedMesh
+
+    def result(self) -> Unwrapped:
+        uv = self.mesh.uv
+        inside = uv if uv.min() >= 0 and uv.max() <= 1 else uv % 1
+        return Unwrapped(np.arange(len(self.mesh.vertices)), self.mesh.faces, inside, is_charted=True)
+
+
+def _charting(
+    mesh: Mesh | TexturedMesh, own: Mesh, config: TextureConfig
+) -> AbstractContextManager[Unwrapping | _OwnCharts]:
+    """Where a mesh's texture coordinates will come from."""
+    if isinstance(mesh, TexturedMesh):
+        return nullcontext(_OwnCharts(mesh))
+    return Unwrapping(own, texture_px=config.texture_px, time_limit=config.unwrap_seconds)

@@ -1,0 +1,81 @@
+"""The camera of the input picture: an orbit camera, and where in its frame the cut-out picture lies."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from backend.geometry.cameras import UNIT_RADIUS, Cameras, orbit_cameras
+
+Params = Float[np.ndarray, " 6"]
+"""Elevation, azimuth, field of view, logarithm of the scale, shift right and shift down."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoCamera:
+    """A camera that looks at the origin, and where the picture lies in what it sees.
+
+    The orbit camera frames the unit sphere, as in training; the picture is a square part of its frame, cut
+    out around the object (`backend/geometry/framing.py`).
+
+    Attributes:
+        elevation: Above the horizon, in radians.
+        azimuth: Counter-clockwise from the front, seen from above, in radians.
+        fov: Angle that the unit sphere takes, in radians: how strong the perspective is.
+        scale: Side of the camera's frame as a multiple of the picture's.
+        shift: Centre of the camera's frame in the picture minus the picture's own centre, x right, y down, as
+            shares of the picture.
+    """
+
+    elevation: float
+    azimuth: float
+    fov: float
+    scale: float
+    shift: tuple[float, float]
+
+    @classmethod
+    def of(cls, params: Params) -> "PhotoCamera":
+        """The camera with these parameters."""
+        elevation, azimuth, fov, scale, right, down = params.tolist()
+        return cls(elevation=elevation, azimuth=azimuth, fov=fov, scale=math.exp(scale), shift=(right, down))
+
+    def params(self) -> Params:
+        """The camera as numbers that a search may change by small amounts."""
+        return np.array([self.elevation, self.azimuth, self.fov, math.log(self.scale), *self.shift])
+
+    @property
+    def position(self) -> Float[Tensor, " 3"]:
+        """Centre of the camera in world space."""
+        return self._orbit().position.float()
+
+    def project(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
+        """Picture coordinates (x right, y down, in [0, 1] inside the picture) and depth of world points.
+
+        As with `Cameras.project`, points at or behind the camera have depth <= 0 and meaningless coordinates.
+        """
+        uv, depth = self._orbit().to(points.device).project(points.double())
+        shift = torch.tensor(self.shift, dtype=torch.float64, device=points.device)
+        return ((uv - 0.5) * self.scale + 0.5 + shift).to(points.dtype), depth.to(points.dtype)
+
+    def rays(self, size: int) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+        """Origins and unit directions through the pixels of the picture at `size` x `size`, row by row."""
+        axis = (torch.arange(size, dtype=torch.float64) + 0.5) / size - 0.5
+        down, right = torch.meshgrid(axis, axis, indexing="ij")
+        reach = 2 * math.tan(self.fov / 2) / self.scale
+        local = torch.stack(
+            [(right - self.shift[0]) * reach, (self.shift[1] - down) * reach, -torch.ones_like(right)], dim=-1
+        ).reshape(-1, 3)
+        orbit = self._orbit()
+        directions = F.normalize(local @ orbit.world_from_cam[:3, :3].T, dim=1)
+        return orbit.position.float().expand(len(local), 3), directions.float()
+
+    def _orbit(self) -> Cameras:
+        """The camera without its cut-out, in double precision."""
+        elevation, azimuth, fov = (
+            torch.tensor(value, dtype=torch.float64) for value in (self.elevation, self.azimuth, self.fov)
+        )
+        return orbit_cameras(azimuth, elevation, UNIT_RADIUS / torch.sin(fov / 2), fov)

@@ -1,0 +1,229 @@
+"""Finding the camera of the input picture by laying a finished mesh over it.
+
+Candidates on a grid of elevation, azimuth and field of view are laid over the picture by area and centroid
+of their outline. The best of them are refined by Gauss-Newton steps with robust weights, on the distance
+between outlines and the difference of details. While the camera changes, the rim of a mesh moves along the
+outline only, so that the distance of today's rim from it is right to first order.
+
+Legend: `n` points, `r` residuals, `v` vertices, `h w` rows and columns.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from scipy import ndimage
+from scipy.spatial import KDTree
+from torch import Tensor
+
+from backend.geometry.photo_camera import Params, PhotoCamera
+from backend.geometry.photo_target import Target, detail, rim, sampled
+from backend.geometry.raycast import Bvh, Hits
+
+ELEVATIONS_DEG = tuple(range(-20, 61, 8))
+AZIMUTHS_DEG = (-14, -7, 0, 7, 14)
+FOVS_DEG = (20, 36, 56)
+"""Cameras of the coarse search."""
+
+LOWEST = np.array([math.radians(-25), math.radians(-20), math.radians(15), math.log(0.3), -1.0, -1.0])
+HIGHEST = np.array([math.radians(65), math.radians(20), math.radians(70), math.log(5.0), 1.0, 1.0])
+"""Bounds of the parameters."""
+
+EXPECTED = np.array([math.radians(15), 0.0, math.radians(36), 0.0, 0.0, 0.0])
+DOUBT = np.array([math.radians(30), math.radians(8), math.radians(20), math.inf, math.inf, math.inf])
+"""Where the parameters lie before the picture is looked at, and how far off they may well be."""
+
+LONGEST_STEP = np.array([0.15, 0.1, 0.2, 0.15, 0.06, 0.06])
+"""Steps within which the rim of a mesh stays about the same."""
+
+COARSE_PX, FINE_PX = 48, 128
+NUM_STARTS, NUM_STEPS = 5, 7
+NEAR_DEG = 12.0, 30.0
+"""Angles of the camera, and of the field of view, within which two starts lead to the same end."""
+
+OUTLINE_UNIT, COLOUR_UNIT = 0.006, 0.1
+"""Distance of outlines, as a share of the picture, and difference in colour that weigh alike in a step."""
+ROBUST = 3.0
+"""Residuals, in these units, from which on they count less."""
+COLOUR_SHARE, PRIOR_SHARE = 0.7, 0.03
+"""Weights of colours and expectations beside outlines."""
+MAX_COLOUR_POINTS = 1500
+FEW_PIXELS = 16
+GAINS = 0.3, 2.0
+"""Bounds of the factor between the mesh's colours and the picture's."""
+
+ColoursAt = Callable[[Hits], Float[Tensor, "n 3"]]
+"""The mesh's sRGB colours where rays meet it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoFit:
+    """A camera and how well the mesh agrees with the picture from there.
+
+    Attributes:
+        iou: Intersection over union of the outlines.
+        colour_error: Root mean squared difference of sRGB colours where both are, after the best gain and
+            offset of each channel.
+        cost: What the search makes small.
+    """
+
+    camera: PhotoCamera
+    iou: float
+    colour_error: float
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a step is made from: the mesh's rim, and points inside it with the details they should show."""
+
+    rim: Float[Tensor, "n 3"]
+    inner: Float[Tensor, "m 3"]
+    detail: Float[Tensor, "m 3"]
+
+
+def find_camera(bvh: Bvh, colours_at: ColoursAt, picture: Float[Tensor, "4 h w"]) -> PhotoFit:
+    """The camera from which a mesh in generation space looks most like the picture.
+
+    Args:
+        picture: Straight-alpha sRGB cut-out with an object in it.
+    """
+    coarse, fine = Target(picture, COARSE_PX), Target(picture, FINE_PX)
+    placed = [
+        _laid_over(bvh, colours_at, coarse, np.radians([elevation, azimuth, fov]))
+        for elevation in ELEVATIONS_DEG
+        for azimuth in AZIMUTHS_DEG
+        for fov in FOVS_DEG
+    ]
+    order = sorted(range(len(placed)), key=lambda index: placed[index][0])
+    starts = _apart([placed[index][1] for index in order])
+    return min((_refined(bvh, colours_at, fine, params) for params in starts), key=lambda fit: fit.cost)
+
+
+def colour_error(
+    ours: Float[Tensor, "n 3"], theirs: Float[Tensor, "n 3"], weights: Float[Tensor, " n"]
+) -> float:
+    """Root mean squared difference after the best gain and offset of each channel."""
+    share = weights[:, None] / weights.sum().clamp_min(1e-6)
+    ours, theirs = (values - (share * values).sum(dim=0) for values in (ours, theirs))
+    gain = (share * ours * theirs).sum(dim=0) / (share * ours.square()).sum(dim=0).clamp_min(1e-5)
+    return float((share * (theirs - gain.clamp(*GAINS) * ours).square()).sum(dim=0).mean().sqrt())
+
+
+def _cost(iou: float, error: float, params: Params) -> float:
+    return 1 - iou + COLOUR_SHARE * error + PRIOR_SHARE * float(np.square((params - EXPECTED) / DOUBT).sum())
+
+
+def _laid_over(
+    bvh: Bvh, colours_at: ColoursAt, target: Target, angles: Float[np.ndarray, " 3"]
+) -> tuple[float, Params]:
+    """The camera with these angles laid over the picture by area and centroid, after its cost."""
+    size, params = target.size, np.concatenate([angles, np.zeros(3)])
+    hits = bvh.cast(*PhotoCamera.of(params).rays(size))
+    index = hits.is_hit.cpu().nonzero()[:, 0]
+    if len(index) < FEW_PIXELS:
+        return math.inf, params
+    at = torch.stack([index % size, index // size], dim=1) / size + 0.5 / size
+    centre = at.double().mean(dim=0).numpy()
+    scale = math.sqrt(target.area * size**2 / len(index))
+    params[3:] = math.log(scale), *(target.centre - 0.5 - (centre - 0.5) * scale)
+    uv = (at - 0.5) * scale + 0.5 + torch.from_numpy(params[4:]).float()
+    inside = sampled(target.alpha[None], uv)[:, 0] * ((uv > 0) & (uv < 1)).all(dim=1)
+    both = float(inside.sum()) * scale**2 / size**2
+    ours = colours_at(hits).cpu()[index]
+    error = colour_error(ours, sampled(target.rgb, uv), inside)
+    return _cost(both / (2 * target.area - both), error, params), params
+
+
+def _apart(ordered: Sequence[Params]) -> list[Params]:
+    """The first cameras that are no neighbours of an earlier one."""
+    chosen: list[Params] = []
+    for params in ordered:
+        steps = [np.degrees(np.abs(params - other)) for other in chosen]
+        if all(max(step[:2]) > NEAR_DEG[0] or step[2] > NEAR_DEG[1] for step in steps):
+            chosen.append(params)
+    return chosen[:NUM_STARTS]
+
+
+def _refined(bvh: Bvh, colours_at: ColoursAt, target: Target, params: Params) -> PhotoFit:
+    best, look = _looked_at(bvh, colours_at, target, params)
+    for _ in range(NUM_STEPS):
+        if look is None:
+            break
+        params = np.clip(params + _step(look, target, params), LOWEST, HIGHEST)
+        fit, look = _looked_at(bvh, colours_at, target, params)
+        if fit.cost < best.cost:
+            best = fit
+    return best
+
+
+def _looked_at(
+    bvh: Bvh, colours_at: ColoursAt, target: Target, params: Params
+) -> tuple[PhotoFit, _Look | None]:
+    """How well a camera agrees; None where so little does that no step can be made."""
+    camera, size = PhotoCamera.of(params), target.size
+    hits = bvh.cast(*camera.rays(size))
+    seen = hits.is_hit.cpu().reshape(size, size)
+    both = seen & target.solid
+    iou = float(both.sum()) / max(1.0, float((seen | target.solid).sum()))
+    if int(both.sum()) < FEW_PIXELS:
+        return PhotoFit(camera=camera, iou=iou, colour_error=1.0, cost=math.inf), None
+    ours = rearrange(colours_at(hits).cpu(), "(h w) c -> c h w", h=size)
+    error = colour_error(ours[:, both].T, target.rgb[:, both].T, torch.ones(int(both.sum())))
+    points = rearrange(bvh.positions(hits).cpu(), "(h w) c -> h w c", h=size)
+    inner = torch.from_numpy(ndimage.binary_erosion(both.numpy(), iterations=2))
+    details = _matched(detail(ours, seen)[:, inner].T, target.detail[:, inner].T)
+    look = _Look(points[torch.from_numpy(rim(seen.numpy()))], points[inner], details)
+    fit = PhotoFit(camera=camera, iou=iou, colour_error=error, cost=_cost(iou, error, params))
+    return fit, look
+
+
+def _matched(ours: Float[Tensor, "n 3"], theirs: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+    """Our details, as strong as theirs."""
+    gain = (ours * theirs).sum() / ours.square().sum().clamp_min(1e-6)
+    return ours * gain.clamp(*GAINS)
+
+
+def _step(look: _Look, target: Target, params: Params) -> Params:
+    """A damped Gauss-Newton step, no longer than the rim allows."""
+    residuals, unit = _residuals(look, target, params)
+    start = residuals(params)
+    shift = 1e-3 * np.eye(len(params))
+    slopes = np.stack([(residuals(params + row) - start) / 1e-3 for row in shift], axis=1)
+    weights = np.minimum(1, ROBUST / np.maximum(np.abs(start), 1e-9)) * unit**2
+    prior = PRIOR_SHARE / DOUBT**2
+    matrix = (slopes * weights[:, None]).T @ slopes + np.diag(prior)
+    towards = -(slopes * weights[:, None]).T @ start - prior * (params - EXPECTED)
+    matrix += np.diag(1e-3 * np.diag(matrix) + 1e-9)
+    step = np.linalg.solve(matrix, towards)
+    return step / max(1.0, float(np.abs(step / LONGEST_STEP).max()))
+
+
+def _residuals(
+    look: _Look, target: Target, params: Params
+) -> tuple[Callable[[Params], Float[np.ndarray, " r"]], Float[np.ndarray, " r"]]:
+    """Distances of the two outlines and differences of details, in their units, and how much each counts."""
+    outline, outwards = target.outline
+    uv, _ = PhotoCamera.of(params).project(look.rim)
+    near = torch.from_numpy(KDTree(uv.numpy()).query(outline.numpy())[1])
+    stride = 1 + len(look.inner) // MAX_COLOUR_POINTS
+    inner, wanted = look.inner[::stride], look.detail[::stride]
+
+    def residuals(values: Params) -> Float[np.ndarray, " r"]:
+        camera = PhotoCamera.of(values)
+        uv, _ = camera.project(look.rim)
+        # Both are centres of outermost pixels: half a pixel inside the outline.
+        ours = sampled(target.distance[None], uv)[:, 0] + 0.5 / target.size
+        theirs = ((uv[near] - outline) * outwards).sum(dim=1)
+        colours = sampled(target.detail, camera.project(inner)[0]) - wanted
+        parts = [ours / OUTLINE_UNIT, theirs / OUTLINE_UNIT, colours.reshape(-1) / COLOUR_UNIT]
+        return torch.cat(parts).double().numpy()
+
+    counts = len(uv), len(outline), 3 * len(inner)
+    shares = 0.5, 0.5, COLOUR_SHARE
+    unit = [np.full(n, math.sqrt(share / max(1, n))) for n, share in zip(counts, shares, strict=True)]
+    return residuals, np.concatenate(unit)
