@@ -75,6 +75,7 @@ def make_parser() -> Parser:
     )
     _add_reroll(generate)
     _add_shape(generate)
+    _add_photo(generate)
     _add_common(generate)
     views = commands.add_parser("views", help="a picture to six views")
     _add_picture(views)
@@ -84,6 +85,7 @@ def make_parser() -> Parser:
     reconstruct.add_argument("views", type=Path, metavar="VIEWS", help="3 rows x 2 columns of square views")
     _add_rig(reconstruct)
     _add_shape(reconstruct)
+    _add_photo(reconstruct)
     _add_common(reconstruct)
     texture = commands.add_parser("texture", help="a mesh and six views to a textured mesh")
     texture.add_argument("mesh", type=Path, metavar="MESH", help="GLB; front to +Z, +Y up, as glTF has it")
@@ -92,6 +94,7 @@ def make_parser() -> Parser:
         "--keep-uvs", action="store_true", help="paint into the mesh's own texture coordinates"
     )
     texture.add_argument("--texture", type=int, metavar="PX", dest="texture_px", help="side of the texture")
+    _add_photo(texture)
     _add_rig(texture)
     _add_common(texture)
     commands.add_parser("evaluate", help="scores over a folder of meshes")
@@ -132,6 +135,15 @@ def _tiles(text: str) -> tuple[int, ...]:
         return tuple(int(number) for number in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"must be numbers from 1 to 6 like 2,5; got {text!r}") from error
+
+
+def _add_photo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--photo",
+        dest="use_photo",
+        action=argparse.BooleanOptionalAction,
+        help="let the picture itself paint what it shows of the mesh (the default)",
+    )
 
 
 def _add_rig(parser: argparse.ArgumentParser) -> None:
@@ -184,6 +196,7 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
         start_from=given.get("start_from"),
         stop_after=Stage.VIEWS if arguments.command == "views" else given.get("stop_after", Stage.TEXTURE),
         keep_uvs=given.get("keep_uvs", False),
+        use_photo=given.get("use_photo", base.use_photo),
         reroll=given.get("reroll", ()),
         reroll_seed=given.get("reroll_seed", 0),
         **values,

@@ -38,6 +38,7 @@ from backend.reports import Report, mesh_facts
 from backend.stages.matte import cut_out
 from backend.stages.mesh import extract_mesh
 from backend.stages.occupancy import generate_occupancy
+from backend.stages.photo import PhotoTexture
 from backend.stages.shape import generate_shape
 from backend.stages.texture import texture_mesh
 from backend.stages.views import ViewNetworks, generate_views, redraw_views
@@ -47,8 +48,8 @@ from backend.work import Resources, Settings, Work, is_edit
 
 log = logging.getLogger(__name__)
 
-MATTE_PX = 512
-"""Side of the cut-out picture; the networks scale it to what they take."""
+MATTE_PX, MAX_MATTE_PX = 512, 2048
+"""Least and largest side of the cut-out picture; the networks scale it, the texture takes it as it is."""
 
 OnEvent = Callable[[Event], None]
 """Takes what the job reports; may raise `Cancelled`, which ends the job at that step."""
@@ -60,7 +61,8 @@ def _make_matte(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
         raise ArtifactError(f"The job {work.job.folder} has no matte.png and names no picture; name one")
     image = read_picture(Path(request.image))
     mask = read_picture(Path(request.mask)) if request.mask else None
-    picture = cut_out(image, mask, model=work.resources.matting_model, size=MATTE_PX)
+    model = work.resources.matting_model
+    picture = cut_out(image, mask, model=model, size=MATTE_PX, max_size=MAX_MATTE_PX)
     on_step(1, 1)
     write_rgba(picture, paths[0])
 
@@ -117,20 +119,23 @@ def _make_mesh(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
     write_glb(mesh, paths[0], extras=work.provenance)
 
 
-def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
+def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[str, Json]:
     read = read_textured_glb if work.request.keep_uvs else read_glb
     mesh = read(work.job.path(Stage.MESH))
+    photo = None if work.photo is None else PhotoTexture(read_matte(work.photo))
     textured, field = texture_mesh(
         mesh,
         work.views(),
         work.rig.cameras(),
         seed=work.seed(Stage.TEXTURE),
         config=work.settings.texture,
+        extra=photo,
         device=work.resources.device,
         on_step=on_step,
     )
     write_glb(textured, paths[0], extras=work.provenance)
     save_field(field, paths[1])
+    return {"photo": {"used": False} if photo is None else photo.facts()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +143,14 @@ class StageRule:
     """How a stage is made, and from what.
 
     Attributes:
+        make: Writes its files, and may return facts for the report.
         inputs: The stages whose artifacts it reads.
         networks: The networks it uses.
         settings: The settings that its result depends on.
         is_random: Whether it draws from its seed.
     """
 
-    make: Callable[[Work, Sequence[Path], OnStep], None]
+    make: Callable[[Work, Sequence[Path], OnStep], dict[str, Json] | None]
     inputs: tuple[Stage, ...]
     networks: tuple[str, ...]
     settings: Callable[[Work], Mapping[str, object]]
@@ -154,12 +160,13 @@ class StageRule:
 def _matte_settings(work: Work) -> dict[str, object]:
     pictures = {"image": work.request.image, "mask": work.request.mask}
     found = {name: sha256_of(Path(path)) for name, path in pictures.items() if path and Path(path).is_file()}
-    return {"size": MATTE_PX, **found}
+    return {"size": [MATTE_PX, MAX_MATTE_PX], **found}
 
 
 def _texture_settings(work: Work) -> dict[str, object]:
     texture = asdict(work.settings.texture) | {"keep_uvs": work.request.keep_uvs}
-    return texture | {"rig": asdict(work.rig), "provenance": work.provenance}
+    photo = None if work.photo is None else sha256_of(work.photo)
+    return texture | {"rig": asdict(work.rig), "photo": photo, "provenance": work.provenance}
 
 
 RULES: Mapping[Stage, StageRule] = {
@@ -283,12 +290,14 @@ def _run_stage(
     start = time.monotonic()
     device = work.resources.device
     reset_peaks(device)
+    facts: dict[str, Json] = {}
     with memory_errors(stage, work.request.preset):
-        job.replace(stage, source, lambda parts: RULES[stage].make(work, parts, on_step))
+        job.replace(stage, source, lambda parts: facts.update(RULES[stage].make(work, parts, on_step) or {}))
     work.resources.networks.stage_ended()
     seconds = time.monotonic() - start
     log.info("job %s: %s took %.2f s", name, stage, seconds)
-    report.add_stage(stage, origin="made", seed=work.seed(stage), seconds=seconds, peaks=peaks(device))
+    seed = work.seed(stage)
+    report.add_stage(stage, origin="made", seed=seed, seconds=seconds, peaks=peaks(device), facts=facts)
     on_event(StageDone(job=name, stage=stage, paths=_names(job, stage), seconds=seconds))
 
 

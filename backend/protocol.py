@@ -100,8 +100,9 @@ class Request:
     """What to make. Paths are absolute; `None` means the preset's or the weights' own value.
 
     A job whose folder already holds artifacts goes on from them, edited or not; `start_from`
-    makes that stage and all after it anew. `reroll` draws some of the six views anew, with a seed of
-    their own, and keeps the others; tiles are numbered 1 to 6, row by row.
+    makes that stage and all after it anew. `use_photo` lets the picture itself paint what it shows of the
+    mesh. `reroll` draws some of the six views anew, with a seed of their own, and keeps the others; tiles
+    are numbered 1 to 6, row by row.
 
     `edited` names a sculpted copy of the job's mesh, in the frame it was exported in (GLB or another format
     that `texture` reads). Then no stage runs: the colour field that the job keeps is baked onto that mesh
@@ -122,6 +123,7 @@ class Request:
     start_from: Stage | None = None
     stop_after: Stage = Stage.TEXTURE
     keep_uvs: bool = False
+    use_photo: bool = True
     edited: str | None = None
     reroll: tuple[int, ...] = ()
     reroll_seed: int = 0

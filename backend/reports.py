@@ -71,12 +71,14 @@ class Report:
         seed: int,
         seconds: float = 0.0,
         peaks: dict[str, int] | None = None,
+        facts: dict[str, Json] | None = None,
     ) -> None:
-        """Record a stage: `origin` is made, reused or given."""
+        """Record a stage: `origin` is made, reused or given; `facts` are what the stage says of its work."""
         entry: dict[str, Json] = {"origin": origin, "seed": seed}
         if origin == "made":
             entry |= {"seconds": round(seconds, 3)}
             entry |= {f"peak_{name}_mib": round(size / 2**20, 1) for name, size in (peaks or {}).items()}
+            entry |= facts or {}
         elif origin == "reused" and isinstance(before := self._earlier.get(stage), dict):
             entry = before | {"origin": "reused"}
         self._section("stages")[stage.value] = entry

@@ -87,6 +87,12 @@ class Work:
         return is_edit(stage, self.request)
 
     @property
+    def photo(self) -> Path | None:
+        """The cut-out picture that the texture may use; None where there is none or it is not wanted."""
+        is_there = self.request.use_photo and self.job.is_whole(Stage.MATTE)
+        return self.job.path(Stage.MATTE) if is_there else None
+
+    @property
     def provenance(self) -> dict[str, Json]:
         """What a mesh file says of its making."""
         return {

@@ -40,7 +40,7 @@ def outline_distance(solid: Solid) -> Float[np.ndarray, "h w"]:
 
 def rim(solid: Solid) -> Solid:
     """The pixels of an object that touch what lies around it; the picture's edge does not count."""
-    return solid & ~ndimage.binary_erosion(solid, border_value=1)
+    return solid & np.logical_not(ndimage.binary_erosion(solid, border_value=1))
 
 
 def slopes(distance: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "2 h w"]:

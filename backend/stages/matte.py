@@ -19,7 +19,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from backend.errors import InputError, NothingFound, WeightsError
-from backend.geometry.framing import crop_to_object
+from backend.geometry.framing import crop_to_object, object_frames
 
 NETWORK_PX = 320
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
@@ -55,15 +55,21 @@ Solid = Bool[np.ndarray, "h w"]
 
 
 def cut_out(
-    image: Image.Image, mask: Image.Image | None, *, model: Path | None, size: int
-) -> Float[Tensor, "4 size size"]:
-    """Cut the object out of a picture, centred in a square of `size` pixels.
+    image: Image.Image,
+    mask: Image.Image | None,
+    *,
+    model: Path | None,
+    size: int,
+    max_size: int | None = None,
+) -> Float[Tensor, "4 side side"]:
+    """Cut the object out of a picture, centred in a square.
 
     Args:
         image: `RGB` or `RGBA`, as `read_picture` gives it.
         mask: Bright or opaque where the object is; None to find the object.
         model: U2-Net as ONNX; None where it is not installed, which only photos need.
         size: Side of the result, in pixels.
+        max_size: The side may grow up to this where the picture holds more than `size` pixels of the object.
 
     Raises:
         NothingFound: when nothing stands out from the background.
@@ -82,7 +88,8 @@ def cut_out(
             "Nothing stands out from the background of this picture; use another one, or give a mask"
         )
     rgba = torch.from_numpy(np.concatenate([colours, alpha[..., None]], axis=2)).permute(2, 0, 1)
-    return crop_to_object(rgba[None], size=size)[0]
+    _, side = object_frames(rgba[None])
+    return crop_to_object(rgba[None], size=max(size, min(max_size or size, round(float(side[0])))))[0]
 
 
 def _mask_alpha(mask: Image.Image, size: tuple[int, int]) -> Grey:
