@@ -5,15 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Float32, Int, UInt8
 from scipy import ndimage
 from torch import Tensor
 
-from backend.geometry.raycast import Bvh
+from backend.geometry.meshes import Mesh, interpolate
+from backend.geometry.raycast import Bvh, ray_device
+from backend.geometry.unwrap import Unwrapped
 
 GUTTER_PX = 2.0
 """Pixels this near to a chart show the surface's nearest point, so that filtering meets no seam."""
 
+SNAP_REACH = 0.03
+"""Farthest point of the fine surface, in metres, that stands for one of the simplified mesh."""
+
+SNAP_COSINE = 0.3
+"""Least cosine between the two surfaces' normals there; the other side of a thin wall has a negative one."""
 
 MAX_RAYS = 1 << 20
 """Pixels looked up at once: a texture of 4,096 pixels would else take a gigabyte."""
@@ -32,6 +40,76 @@ class Texels:
     index: Int[Tensor, " n"]
     face: Int[Tensor, " n"]
     barycentric: Float[Tensor, "n 3"]
+
+
+@dataclass(frozen=True, slots=True)
+class SurfacePixels:
+    """The pixels of a texture and the points that they show.
+
+    Attributes:
+        index: Row times width plus column.
+        points: World positions, on the fine surface where there is one.
+        normals: Unit normals there.
+        own_normals: Those of the mesh that carries the texture, interpolated and not normalised.
+        face: The mesh's face that a pixel shows, on the CPU.
+        barycentric: Weights of its vertices, on the CPU.
+    """
+
+    index: Int[Tensor, " n"]
+    points: Float[Tensor, "n 3"]
+    normals: Float[Tensor, "n 3"]
+    own_normals: Float[Tensor, "n 3"]
+    face: Int[Tensor, " n"]
+    barycentric: Float[Tensor, "n 3"]
+
+
+@dataclass(frozen=True, slots=True)
+class FineSurface:
+    """A mesh before it was simplified, with smooth normals at its vertices."""
+
+    bvh: Bvh
+    normals: Float[Tensor, "v 3"]
+
+
+def surface_pixels(
+    mesh: Mesh,
+    normals: Float32[np.ndarray, "v 3"],
+    charts: Unwrapped,
+    *,
+    texture_px: int,
+    fine: FineSurface | None = None,
+    device: torch.device | str = "cpu",
+) -> SurfacePixels:
+    """Find the point for every pixel of a texture; the points are on the device that rays are cast on.
+
+    With a fine surface they lie on it, so that what is asked there does not depend on how the mesh was
+    simplified; where it is far away or faces elsewhere they stay on the mesh.
+    """
+    found = texels(charts.faces, charts.uv, texture_px=texture_px, device=device)
+    corners, barycentric = mesh.faces[found.face.numpy()], found.barycentric.numpy()
+    points, own = (
+        torch.from_numpy(interpolate(values, corners, barycentric)).float().to(ray_device(device))
+        for values in (mesh.vertices, normals)
+    )
+    facing = F.normalize(own, dim=1)
+    if fine is not None:
+        points, facing = _snapped(points, facing, fine)
+    return SurfacePixels(found.index, points, facing, own, found.face, found.barycentric)
+
+
+def _snapped(
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], fine: FineSurface
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+    """The nearest points of the fine surface, and its normals there."""
+    near, facing = [], []
+    for part in points.split(MAX_RAYS):
+        hits = fine.bvh.closest(part)
+        close = (hits.distance < SNAP_REACH)[:, None]
+        near.append(torch.where(close, fine.bvh.positions(hits), part))
+        facing.append(fine.bvh.interpolate(fine.normals, hits) * close)
+    found = F.normalize(torch.cat(facing), dim=1)
+    fits = ((found * normals).sum(dim=1) > SNAP_COSINE)[:, None]
+    return torch.where(fits, torch.cat(near), points), torch.where(fits, found, normals)
 
 
 def texels(

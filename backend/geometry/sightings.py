@@ -59,7 +59,12 @@ def joined(first: Sightings, second: Sightings) -> Sightings:
 
 
 class Observer:
-    """A mesh and the pictures of it, on one device, ready to tell what is seen where."""
+    """A mesh and the pictures of it, on one device, ready to tell what is seen where.
+
+    Attributes:
+        hits: For each view, where the rays through its pixels meet the mesh, row by row.
+        usable: Pixels that show one surface, away from outlines and steps in depth.
+    """
 
     def __init__(
         self,
@@ -70,8 +75,8 @@ class Observer:
     ) -> None:
         self.bvh, self.normals = bvh, normals
         self.views, self.cameras = views.to(bvh.device), cameras.to(bvh.device)
-        self._hits = [self._cast(view) for view in range(len(views))]
-        self._usable = torch.stack([self._usable_pixels(view) for view in range(len(views))])
+        self.hits = [self._cast(view) for view in range(len(views))]
+        self.usable = torch.stack([self._usable_pixels(view) for view in range(len(views))])
 
     def sightings(self, *, sharpness: float) -> Sightings:
         """A point for every usable pixel.
@@ -95,7 +100,7 @@ class Observer:
             to_eye = F.normalize(camera.position - points, dim=1)
             cosine = (normals * to_eye).sum(dim=1)
             uv, depth = camera.project(points)
-            usable = self._usable[view][None, None].float()
+            usable = self.usable[view][None, None].float()
             inside = F.grid_sample(usable, (uv * 2 - 1)[None, None], mode="nearest", align_corners=False)[
                 0, 0, 0
             ]
@@ -110,7 +115,7 @@ class Observer:
 
     def _usable_pixels(self, view: int) -> Bool[Tensor, "h w"]:
         size = self.views.shape[-1]
-        depth = rearrange(self._hits[view].distance, "(h w) -> 1 1 h w", h=size)
+        depth = rearrange(self.hits[view].distance, "(h w) -> 1 1 h w", h=size)
         solid = torch.isfinite(depth) & (self.views[view, 3] >= MIN_ALPHA)
         window = 2 * EDGE_PX + 1
         inner = -F.max_pool2d(-solid.float(), window, 1, EDGE_PX)
@@ -120,12 +125,12 @@ class Observer:
 
     def _of_view(self, view: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Points, normals, directions and colours of a view's usable pixels."""
-        hits, camera = self._hits[view], self.cameras[view]
+        hits, camera = self.hits[view], self.cameras[view]
         points = self.bvh.positions(hits)
         normals = F.normalize(self.bvh.interpolate(self.normals, hits), dim=1)
         directions = F.normalize(camera.position - points, dim=1)
         squarely = (normals * directions).sum(dim=1) > MIN_COSINE
-        keep = (self._usable[view].reshape(-1) & squarely).nonzero()[:, 0]
+        keep = (self.usable[view].reshape(-1) & squarely).nonzero()[:, 0]
         colours = rearrange(self.views[view, :3], "c h w -> (h w) c")
         return points[keep], normals[keep], directions[keep], colours[keep]
 
