@@ -22,6 +22,10 @@ from . import (
     source_operators,
     ticking,
 )
+from .installer import model_operators
+from .installer import operators as install_operators
+from .installer import section as install_section
+from .installer import timer as install_timer
 
 CLASSES = (
     preferences.ONE2345_AP_preferences,
@@ -31,6 +35,8 @@ CLASSES = (
     *source_operators.CLASSES,
     *job_operators.CLASSES,
     *backend_operators.CLASSES,
+    *install_operators.CLASSES,
+    *model_operators.CLASSES,
     *panel.CLASSES,
     *panel_history.CLASSES,
     *panel_settings.CLASSES,
@@ -49,17 +55,22 @@ def register() -> None:
     previews.register()
     overlay.register()
     menus.register()
+    install_section.register()
     bpy.app.handlers.load_post.append(ticking.count_file)
     _commands.append(bpy.utils.register_cli_command(command.NAME, command.run))
     ticking.start_recall()
     atexit.register(jobs.stop_backend)
+    atexit.register(install_timer.stop)
 
 
 def unregister() -> None:
     """Take everything away again, the process included."""
     ticking.stop()
     jobs.stop_backend()
+    install_timer.stop()
     atexit.unregister(jobs.stop_backend)
+    atexit.unregister(install_timer.stop)
+    install_section.unregister()
     bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.handlers.load_post.remove(ticking.count_file)
     menus.unregister()

@@ -9,19 +9,21 @@ import logging
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..backend import protocol
+from .channel import Channel
+from .diagnosis import Diagnosis, diagnose
 from .errors import AddonError, BackendError
-from .launch import Launch, explain_death, log_tail, start_process
-from .pipes import PipeReader, PipeWriter
+from .launch import Launch, log_tail, start_process
+from .orphans import kill_tree, let_go
 
 log = logging.getLogger(__name__)
 
 POLL_BUDGET_S = 0.005
-_MAX_NOISE_REPORTS = 10
+MAX_DEATHS, DEATHS_WITHIN_S = 3, 60.0
+"""So many deaths in so many seconds, a first start and two restarts, and it is not started again."""
 _NEVER = float("inf")
 
 
@@ -67,8 +69,11 @@ class Client:
         self.log_path: Path | None = None
         self.ready: protocol.Ready | None = None
         self.error = ""
+        self.diagnosis: Diagnosis | None = None
+        """Why the process died, if it did and did not say so itself."""
+        self._deaths: deque[float] = deque(maxlen=MAX_DEATHS)
         self._patience = patience or Patience()
-        self._channel: _Channel | None = None
+        self._channel: Channel[protocol.Event] | None = None
         self._jobs: list[str] = []
         self._cancelled: set[str] = set()
         self._reason = ""
@@ -89,10 +94,11 @@ class Client:
 
         Raises:
             SetupError: the data folder cannot be written.
-            BackendError: the chosen Python cannot be run.
+            BackendError: the chosen Python cannot be run, or the backend has just died again and again.
         """
+        self._check_deaths()
         self._move(State.STARTING)
-        self.error, self.ready = "", None
+        self.error, self.ready, self.diagnosis = "", None, None
         self._reason = "The backend was stopped."
         self._jobs, self._cancelled = [], set()
         self._cancel_until = self._terminate_at = self._kill_at = _NEVER
@@ -102,7 +108,20 @@ class Client:
             self.error = str(error)
             self._move(State.FAILED)
             raise
-        self._channel = _Channel(process)
+        self._channel = Channel(process, protocol.decode_event)
+
+    def forgive(self) -> None:
+        """Forget earlier deaths: something was done about them."""
+        self._deaths.clear()
+
+    def _check_deaths(self) -> None:
+        """Refuse to go on starting what dies at once."""
+        is_full = len(self._deaths) == MAX_DEATHS
+        if is_full and time.monotonic() - self._deaths[0] < DEATHS_WITHIN_S:
+            raise BackendError(
+                f"The backend died {MAX_DEATHS} times within a minute. {self.error} "
+                "Click Repair in the add-on preferences, or wait a minute and generate again."
+            )
 
     def submit(self, message: protocol.Submit) -> None:
         """Hand over a job; a process that is still starting takes it when it is ready.
@@ -217,14 +236,14 @@ class Client:
         if now >= self._terminate_at:
             self._terminate(process, now)
         if now >= self._kill_at:
-            process.kill()
+            kill_tree(process)
             self._kill_at = _NEVER
 
     def _terminate(self, process: subprocess.Popen[bytes], now: float) -> None:
         process.terminate()
         self._terminate_at, self._kill_at = _NEVER, now + self._patience.stop_s
 
-    def _bury(self, channel: "_Channel") -> list[protocol.Event]:
+    def _bury(self, channel: Channel[protocol.Event]) -> list[protocol.Event]:
         """Close what a process has left behind once it is gone; its open jobs end here."""
         now = time.monotonic()
         if channel.process.poll() is None:
@@ -234,11 +253,14 @@ class Client:
             self._enforce(channel.process, now)
             return []
         channel.close()
+        let_go(channel.process)
         self._channel = None
         is_asked = self.state is State.STOPPING and not self.error
         if not is_asked and not self.error:
             tail = log_tail(self.log_path) if self.log_path else []
-            self.error = explain_death(channel.process.returncode, tail)
+            self.diagnosis = diagnose(channel.process.returncode, tail)
+            self.error = str(self.diagnosis)
+            self._deaths.append(now)
         self._move(State.STOPPED if is_asked else State.FAILED)
         reason = self.error or self._reason
         jobs, self._jobs = self._jobs, []
@@ -249,7 +271,7 @@ class Client:
             for job in jobs
         ]
 
-    def _open_channel(self) -> "_Channel":
+    def _open_channel(self) -> Channel[protocol.Event]:
         if self._channel is None or self.state is State.STOPPING:
             raise BackendError("The backend is not running.")
         return self._channel
@@ -259,60 +281,3 @@ class Client:
             raise RuntimeError(f"the backend cannot go from {self.state.value} to {state.value}")
         log.debug("backend: %s -> %s", self.state.value, state.value)
         self.state = state
-
-
-class _Channel:
-    """The pipes of one process and the messages in them."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdin is None or process.stdout is None:
-            raise BackendError("The backend was started without pipes.")
-        self.process = process
-        self.is_at_end = False
-        """The process will say no more, and all it said has been taken."""
-        self._streams = process.stdin, process.stdout
-        self._reader, self._writer = PipeReader(process.stdout), PipeWriter(process.stdin)
-        self._buffer = protocol.LineBuffer()
-        self._lines: deque[bytes] = deque()
-        self._num_noise = 0
-
-    def send(self, message: protocol.Command) -> None:
-        """Send a command; what the pipe does not take now goes with later polls."""
-        self._writer.write(protocol.encode(message))
-
-    def events(self, *, until: float) -> Iterator[protocol.Event]:
-        """Messages that are there now; those that `until` (of perf_counter) leaves over wait."""
-        self._writer.flush()
-        while (self._lines or self._fill()) and time.perf_counter() < until:
-            if not self._lines:
-                continue
-            line = self._lines.popleft()
-            try:
-                event = protocol.decode_event(line)
-            except protocol.ProtocolError as error:
-                self._note_noise(line, error)
-            else:
-                yield event
-
-    def close(self) -> None:
-        """Let go of the pipes."""
-        for stream in self._streams:
-            stream.close()
-
-    def _fill(self) -> bool:
-        """Read once, when all lines are taken; False when nothing is there now or ever."""
-        data = None if self.is_at_end else self._reader.read()
-        if not data:
-            self.is_at_end = self.is_at_end or data is not None
-            return False
-        try:
-            self._lines.extend(self._buffer.feed(data))
-        except protocol.ProtocolError as error:
-            self._note_noise(data, error)
-        return True
-
-    def _note_noise(self, line: bytes, error: protocol.ProtocolError) -> None:
-        """Something in the backend printed where only messages belong: worth a line, not an end."""
-        self._num_noise += 1
-        if self._num_noise <= _MAX_NOISE_REPORTS:
-            log.warning("the backend sent something else than a message (%s): %r", error, line[:80])

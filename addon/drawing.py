@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from .preferences import PACKAGE
+from .package import PACKAGE
 from .texts import tr
 
 if TYPE_CHECKING:

@@ -1,19 +1,22 @@
 """How the backend process is started: command, environment, log file, and why it ended."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+from ..backend.installation import STATE_FILE, State, lock_digests, read_state
 from .errors import BackendError, SetupError
+from .orphans import tie
 
 EXTENSION_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds `addon` and `backend`."""
 
+LOGS, REQUIREMENTS = "logs", "requirements"
 KEPT_LOGS = 10
 _TAIL_LINES = 40
 _TAIL_BYTES = 16384
@@ -65,6 +68,12 @@ _ALLOWED = frozenset(
 make a private Python load the wrong libraries or ask the network where it should not."""
 
 
+_NETWORK = frozenset(
+    {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"}
+)
+"""Handed on to the installer alone."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launch:
     """What is needed to start the backend once."""
@@ -72,23 +81,65 @@ class Launch:
     python: Path
     data_root: Path
     arguments: tuple[str, ...] = ("-m", "backend", "worker")
+    log_name: str = "backend"
+    has_network: bool = False
+    """The process may use the network: it gets the variables on proxies, certificates and uv's indexes."""
 
 
-def find_python(chosen: str, environment: Mapping[str, str]) -> Path:
-    """The Python that runs the backend: the chosen one, ONE2345_PYTHON, or a checkout's `.venv`.
+def find_python(chosen: str, environment: Mapping[str, str], data_root: Path | None = None) -> Path:
+    """The Python that runs the backend.
+
+    The first of: the chosen one, that of ONE2345_PYTHON, the installed one of a data root, that of a
+    checkout's `.venv`.
 
     Raises:
-        SetupError: there is none.
+        SetupError: there is none, or the installed one is not what this version needs.
     """
     named = chosen or environment.get("ONE2345_PYTHON", "")
     if named:
         if not Path(named).is_file():
             raise SetupError(f"There is no Python at {named}. Choose another in the add-on preferences.")
         return Path(named).absolute()  # not resolved: an environment is known by its own path
+    if data_root is not None and (state := installed_state(data_root)) is not None:
+        return _installed_python(state, data_root)
     beside = EXTENSION_ROOT / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not beside.is_file():
-        raise SetupError("No Python for the backend yet. Choose one in the add-on preferences.")
+        raise SetupError("The backend is not installed yet. Install it in the add-on preferences.")
     return beside
+
+
+def installed_state(data_root: Path) -> State | None:
+    """What is installed in a data root; read anew only when it changes, since panels ask at every redraw."""
+    try:
+        changed_ns = (data_root / STATE_FILE).stat().st_mtime_ns
+    except OSError:
+        return None
+    return _read_state(data_root, changed_ns)
+
+
+@lru_cache(maxsize=4)
+def _read_state(data_root: Path, changed_ns: int) -> State | None:
+    return read_state(data_root)
+
+
+@lru_cache(maxsize=16)
+def fits_this_version(state_locks: tuple[tuple[str, str], ...]) -> bool:
+    """The requirement files of these names and checksums are the ones that this version brings."""
+    names = [name for name, _ in state_locks]
+    return lock_digests(EXTENSION_ROOT / REQUIREMENTS, names) == dict(state_locks)
+
+
+def is_current(state: State) -> bool:
+    """What is installed is what this version of the extension needs."""
+    return fits_this_version(tuple((name, str(digest)) for name, digest in state.locks.items()))
+
+
+def _installed_python(state: State, data_root: Path) -> Path:
+    if not state.is_whole(data_root):
+        raise SetupError("The installed backend is damaged. Click Repair in the add-on preferences.")
+    if not is_current(state):
+        raise SetupError("This version needs newer packages. Click Update in the add-on preferences.")
+    return state.python_in(data_root)
 
 
 def default_data_root(environment: Mapping[str, str]) -> Path:
@@ -103,9 +154,16 @@ def default_data_root(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("XDG_DATA_HOME") or home / ".local/share") / "one2345"
 
 
-def child_environment(parent: Mapping[str, str], data_root: Path) -> dict[str, str]:
+def child_environment(
+    parent: Mapping[str, str], data_root: Path, *, has_network: bool = False
+) -> dict[str, str]:
     """The backend's environment: allow-listed variables and our own, caches in the data root."""
-    kept = {name: value for name, value in parent.items() if name.upper() in _ALLOWED}
+    allowed = _ALLOWED | _NETWORK if has_network else _ALLOWED
+    kept = {
+        name: value
+        for name, value in parent.items()
+        if name.upper() in allowed or (has_network and name.startswith("UV_"))
+    }
     cache = data_root / "cache"
     return kept | {
         "PYTHONPATH": str(EXTENSION_ROOT),
@@ -131,7 +189,7 @@ def start_process(launch: Launch) -> tuple[subprocess.Popen[bytes], Path]:
         SetupError: the data folder cannot be written.
         BackendError: the system cannot run the chosen Python.
     """
-    log_path = _new_log(launch.data_root)
+    log_path = _new_log(launch.data_root, launch.log_name)
     command = [str(launch.python), *launch.arguments]
     with log_path.open("ab") as log_file:
         try:
@@ -142,7 +200,7 @@ def start_process(launch: Launch) -> tuple[subprocess.Popen[bytes], Path]:
                 stderr=log_file,
                 bufsize=0,
                 cwd=launch.data_root,
-                env=child_environment(os.environ, launch.data_root),
+                env=child_environment(os.environ, launch.data_root, has_network=launch.has_network),
                 creationflags=_NO_WINDOW if sys.platform == "win32" else 0,
                 start_new_session=True,  # Ctrl+C in Blender's terminal is for Blender alone
             )
@@ -151,6 +209,7 @@ def start_process(launch: Launch) -> tuple[subprocess.Popen[bytes], Path]:
                 f"Cannot start {launch.python}: {error.strerror or error}. "
                 "Choose the backend's Python in the add-on preferences."
             ) from error
+    tie(process)
     return process, log_path
 
 
@@ -165,27 +224,12 @@ def log_tail(log_path: Path) -> list[str]:
     return [line for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
 
 
-def explain_death(returncode: int | None, tail: list[str]) -> str:
-    """Why the backend ended, in a sentence for the artist."""
-    text = "\n".join(tail)
-    last = tail[-1].strip() if tail else ""
-    if "ModuleNotFoundError" in text or "ImportError" in text:
-        return f"The backend's Python environment is incomplete ({last})."
-    if "OutOfMemoryError" in text or "MemoryError" in text:
-        return "The backend ran out of memory. Try a lower quality."
-    if returncode is not None and returncode == -getattr(signal, "SIGKILL", 9):
-        return "The system killed the backend, most likely for want of memory. Try a lower quality."
-    if returncode is not None and returncode < 0:
-        return f"The backend crashed (signal {-returncode}). {last}".strip()
-    return f"The backend ended unexpectedly (exit code {returncode}). {last}".strip()
-
-
-def _new_log(data_root: Path) -> Path:
-    folder = data_root / "logs"
-    name = f"backend-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+def _new_log(data_root: Path, log_name: str = "backend") -> Path:
+    folder = data_root / LOGS
+    name = f"{log_name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        old = sorted(folder.glob("backend-*.log"))[: -KEPT_LOGS + 1]
+        old = sorted(folder.glob(f"{log_name}-*.log"))[: -KEPT_LOGS + 1]
         for path in old:
             path.unlink(missing_ok=True)
         (folder / name).touch()

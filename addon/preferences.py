@@ -1,6 +1,7 @@
 """The add-on's preferences, and how the backend is started by them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,7 @@ import bpy
 from ..backend.protocol import Device
 from .errors import SetupError
 from .launch import Launch, default_data_root, find_python
-
-PACKAGE = __package__.rpartition(".")[0]
-"""Name of the whole extension, which Blender chooses on installing."""
+from .package import PACKAGE
 
 DEVICES = (
     (Device.AUTO.name, "Auto", "The fastest device of this computer"),
@@ -19,6 +18,10 @@ DEVICES = (
     (Device.MPS.name, "Apple", "The graphics part of an Apple chip"),
     (Device.CPU.name, "CPU", "The processor: slow, but always there"),
 )
+
+
+SECTIONS: list[Callable[[bpy.types.Context, bpy.types.UILayout, Path], None]] = []
+"""What other modules add to the preferences' page; the data root is handed to them."""
 
 
 class ONE2345_AP_preferences(bpy.types.AddonPreferences):
@@ -33,7 +36,7 @@ class ONE2345_AP_preferences(bpy.types.AddonPreferences):
     else:
         python: bpy.props.StringProperty(
             name="Python",
-            description="Python environment of the backend; empty takes ONE2345_PYTHON or a checkout's .venv",
+            description="Python environment of your own for the backend; empty takes the installed one",
             subtype="FILE_PATH",
         )
         data_root: bpy.props.StringProperty(
@@ -44,16 +47,16 @@ class ONE2345_AP_preferences(bpy.types.AddonPreferences):
         device: bpy.props.EnumProperty(name="Device", description="What computes", items=DEVICES)
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the preferences, with what is wrong with them."""
+        """Draw what can be set, then what the installer and the models have to say."""
         layout = self.layout
         layout.use_property_split = True
-        layout.prop(self, "python")
-        layout.prop(self, "data_root")
         layout.prop(self, "device")
-        if problem := launch_problem(context):
-            layout.label(text=problem, icon="ERROR")
-        else:
-            layout.label(text=f"Files are kept in {data_root(self)}", icon="FILE_FOLDER")
+        layout.prop(self, "data_root")
+        layout.prop(self, "python")
+        root = data_root(self)
+        layout.label(text=f"Files are kept in {root}", icon="FILE_FOLDER", translate=False)
+        for draw in SECTIONS:
+            draw(context, layout, root)
 
 
 def preferences(context: bpy.types.Context) -> ONE2345_AP_preferences:
@@ -82,8 +85,8 @@ def launch_from(context: bpy.types.Context) -> Launch:
         SetupError: there is no Python for it.
     """
     chosen = preferences(context)
-    python = find_python(bpy.path.abspath(chosen.python), os.environ)
-    return Launch(python=python, data_root=data_root(chosen))
+    root = data_root(chosen)
+    return Launch(python=find_python(bpy.path.abspath(chosen.python), os.environ, root), data_root=root)
 
 
 def launch_problem(context: bpy.types.Context) -> str:

@@ -9,7 +9,9 @@
     ├── ArtifactError       a job folder whose files do not belong together
     ├── GpuMemoryError      the graphics card is full
     ├── DeviceError         the asked-for device is not there
-    └── StorageError        a full disk or a folder that cannot be written
+    ├── StorageError        a full disk or a folder that cannot be written
+    ├── NetworkError        a server that cannot be reached or stops answering
+    └── InstallError        an environment that cannot be made here
 
 `ProtocolError` stands in `backend/protocol.py`, which both sides import.
 
@@ -78,6 +80,18 @@ class StorageError(One2345Error):
     """A file cannot be written."""
 
     code = "storage"
+
+
+class NetworkError(One2345Error):
+    """A download failed for a reason that may be gone the next time."""
+
+    code = "network"
+
+
+class InstallError(One2345Error):
+    """The packages cannot be installed on this machine as it is."""
+
+    code = "install"
 
 
 OnStep = Callable[[int, int], None]

@@ -3,8 +3,10 @@
 import errno
 import hashlib
 import os
+import shutil
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,6 +90,34 @@ def write_whole(path: Path, data: bytes) -> None:
 def copy_whole(source: Path, target: Path) -> None:
     """Copy a file so that the copy is either whole or not there."""
     write_whole(target, source.read_bytes())
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and all that is in it; a folder that is not there is well.
+
+    It is renamed first, so that nobody takes what is left of it for the whole.
+
+    Raises:
+        StorageError: something in it cannot be removed.
+    """
+    if not folder.exists():
+        return
+    gone = folder.with_name(f"{PART_PREFIX}gone-{os.getpid()}-{time.monotonic_ns()}")
+    with writing_errors(folder):
+        _patiently(lambda: folder.replace(gone))
+        _patiently(lambda: shutil.rmtree(gone))
+
+
+def _patiently(action: Callable[[], object]) -> None:
+    """Try again for a second and a half: an antivirus holds files that it looks at, for a moment."""
+    for wait_s in (0.1, 0.4, 1.0):
+        try:
+            action()
+        except PermissionError:
+            time.sleep(wait_s)
+        else:
+            return
+    action()
 
 
 def check_writable(path: Path) -> None:

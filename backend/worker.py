@@ -5,10 +5,8 @@ the running job's next step; the main thread runs one job after the other. End-o
 process, also in the middle of a long step: artifacts are whole at every moment.
 """
 
-import ctypes
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from typing import BinaryIO
 
 from backend.errors import Cancelled as JobCancelled
 from backend.errors import One2345Error
+from backend.orphans import die_with_parent
 from backend.protocol import (
     BACKEND_VERSION,
     PROTOCOL_VERSION,
@@ -44,10 +43,9 @@ log = logging.getLogger(__name__)
 RunJob = Callable[[Submit, Callable[[Event], None]], tuple[tuple[str, ...], dict[str, Json]]]
 """Runs a job; returns the files of its last stage and its report."""
 
-END_GRACE_S = 5.0
+END_GRACE_S = 1.5
 """How long a job may take to its next step after the parent is gone."""
 _READ_BYTES = 1 << 16
-_PR_SET_PDEATHSIG = 1
 
 
 class Channel:
@@ -175,16 +173,6 @@ def _serve_on(channel: Channel) -> int:
         channel.send(Failed(job=None, code="error", message=f"The backend cannot work ({error})"))
         return 1
     return 0
-
-
-def die_with_parent() -> None:
-    """On Linux, let the system kill this process when its parent dies; elsewhere end-of-file must do."""
-    if sys.platform != "linux":
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def serve(channel: Channel, root: Path) -> None:

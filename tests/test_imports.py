@@ -16,10 +16,20 @@ FORBIDDEN = {
     "backend": ("bpy", "bmesh", "addon"),
 }
 PROTOCOL = "backend.protocol"
+SHARED = (PROTOCOL, "backend.installation", "backend")
+"""What the add-on knows of the backend: messages, and the file that says what is installed."""
 
 LOWEST_FIRST = (
-    ("backend.errors", "backend.protocol"),
-    ("backend.artifacts", "backend.storage", "backend.presets", "backend.devices"),
+    ("backend.errors", "backend.protocol", "backend.installation", "backend.orphans"),
+    (
+        "backend.artifacts",
+        "backend.storage",
+        "backend.packages",
+        "backend.downloads",
+        "backend.turns",
+        "backend.presets",
+        "backend.devices",
+    ),
     ("backend.geometry", "backend.images"),
     ("backend.diffusion",),
     ("backend.models",),
@@ -27,7 +37,7 @@ LOWEST_FIRST = (
     ("backend.artifact_files", "backend.jobs"),
     ("backend.work", "backend.reports", "backend.thumbnail"),
     ("backend.pipeline",),
-    ("backend.arguments", "backend.service", "backend.doctor"),
+    ("backend.arguments", "backend.service", "backend.doctor", "backend.install"),
     ("backend.commands", "backend.worker"),
     ("backend.cli",),
     ("backend.train",),
@@ -78,12 +88,12 @@ def test_forbidden_packages_are_not_imported(package):
     assert wrong == []
 
 
-def test_addon_knows_only_the_protocol_of_the_backend():
+def test_addon_knows_only_the_messages_of_the_backend():
     wrong = [
         (name, module)
         for name, modules in IMPORTS.items()
         for module in modules
-        if is_in(name, "addon") and is_in(module, "backend") and module not in (PROTOCOL, "backend")
+        if is_in(name, "addon") and is_in(module, "backend") and module not in SHARED
     ]
     assert wrong == []
 
@@ -137,8 +147,28 @@ def test_there_is_no_cycle():
     graphlib.TopologicalSorter(graph).prepare()
 
 
-def test_protocol_needs_the_standard_library_alone():
-    assert {module.split(".")[0] for module in IMPORTS[PROTOCOL]} <= set(sys.stdlib_module_names)
+STANDARD = (
+    PROTOCOL,
+    "backend.installation",
+    "backend.storage",
+    "backend.packages",
+    "backend.downloads",
+    "backend.turns",
+    "backend.models.catalogue",
+    "backend.models.store",
+)
+
+
+@pytest.mark.parametrize(
+    "name", [*STANDARD, *(name for name in FILES if name.startswith("backend.install."))]
+)
+def test_what_blenders_python_runs_needs_the_standard_library_alone(name):
+    """The protocol, and the whole installer with what it imports."""
+    foreign = {module for module in IMPORTS[name] if module.split(".")[0] not in sys.stdlib_module_names}
+    known = (*STANDARD, "backend", "backend.errors", "backend.orphans", "backend.terminal")
+    assert {
+        module for module in foreign if module not in known and not is_in(module, "backend.install")
+    } == set()
 
 
 @pytest.mark.parametrize("module", [PROTOCOL, "backend.cli", "backend.worker"])

@@ -55,7 +55,9 @@ if TYPE_CHECKING:
         ticking,
         timings,
     )
-    from backend import protocol
+    from addon import diagnosis
+    from addon.installer import state as installer_state
+    from backend import installation, protocol
 else:
     if PACKAGE not in sys.modules:
         spec = ModuleSpec(PACKAGE, None, is_package=True)
@@ -103,9 +105,15 @@ else:
     texts = _module("addon.texts")
     ticking = _module("addon.ticking")
     timings = _module("addon.timings")
+    diagnosis = _module("addon.diagnosis")
+    installer_state = _module("addon.installer.state")
+    installation = _module("backend.installation")
     protocol = _module("backend.protocol")
 
 __all__ = [
+    "diagnosis",
+    "installation",
+    "installer_state",
     "PACKAGE",
     "ROOT",
     "addon",

@@ -1,10 +1,11 @@
 """How the backend is found and started."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from tests.addon.extension import errors, launch
+from tests.addon.extension import errors, installation, launch
 
 
 def test_the_chosen_python_wins_over_the_environment(tmp_path):
@@ -17,7 +18,7 @@ def test_the_chosen_python_wins_over_the_environment(tmp_path):
 
 def test_an_extension_without_an_environment_asks_for_a_python(tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "EXTENSION_ROOT", tmp_path)
-    with pytest.raises(errors.SetupError, match="Choose one in the add-on preferences"):
+    with pytest.raises(errors.SetupError, match="Install it in the add-on preferences"):
         launch.find_python("", {})
 
 
@@ -60,18 +61,53 @@ def test_the_end_of_a_log_is_read_whatever_its_bytes(tmp_path):
     assert launch.log_tail(tmp_path / "none") == []
 
 
-@pytest.mark.parametrize(
-    ("returncode", "tail", "words"),
-    [
-        (1, ["ModuleNotFoundError: No module named 'torch'"], "incomplete"),
-        (1, ["torch.OutOfMemoryError: CUDA out of memory"], "out of memory"),
-        (-9, [], "want of memory"),
-        (-11, ["last"], "signal 11"),
-        (2, ["usage"], "exit code 2"),
-    ],
-)
-def test_each_death_has_its_sentence(returncode, tail, words):
-    assert words in launch.explain_death(returncode, tail)
+def install_state(root, requirements, lock=b"torch==1"):
+    """A finished environment in a data root, made from one requirement file."""
+    requirements.mkdir(exist_ok=True)
+    (requirements / "runtime.txt").write_bytes(b"torch==1")
+    digest = hashlib.sha256(lock).hexdigest()
+    state = installation.State(environment="abc", python="bin/python", locks={"runtime.txt": digest})
+    python = state.python_in(root)
+    python.parent.mkdir(parents=True)
+    python.touch()
+    for path in (python.parents[1] / installation.COMPLETE_FILE, root / installation.STATE_FILE):
+        path.write_bytes(installation.state_data(state))
+    return python
+
+
+@pytest.fixture
+def bare_extension(tmp_path, monkeypatch):
+    """An extension without a checkout's `.venv`."""
+    root = tmp_path / "extension"
+    root.mkdir()
+    monkeypatch.setattr(launch, "EXTENSION_ROOT", root)
+    launch.fits_this_version.cache_clear()
+    yield root
+    launch.fits_this_version.cache_clear()
+
+
+def test_the_installed_environment_is_found(bare_extension, tmp_path):
+    python = install_state(tmp_path / "data", bare_extension / "requirements")
+    assert launch.find_python("", {}, tmp_path / "data") == python
+
+
+def test_an_environment_of_other_locks_asks_for_an_update(bare_extension, tmp_path):
+    install_state(tmp_path / "data", bare_extension / "requirements", lock=b"torch==0")
+    with pytest.raises(errors.SetupError, match="Click Update"):
+        launch.find_python("", {}, tmp_path / "data")
+
+
+def test_an_unfinished_environment_asks_for_a_repair(bare_extension, tmp_path):
+    python = install_state(tmp_path / "data", bare_extension / "requirements")
+    (python.parents[1] / installation.COMPLETE_FILE).unlink()
+    with pytest.raises(errors.SetupError, match="Click Repair"):
+        launch.find_python("", {}, tmp_path / "data")
+
+
+def test_only_the_installer_hears_of_proxies(tmp_path):
+    parent = {"https_proxy": "http://proxy", "UV_DEFAULT_INDEX": "http://mirror", "PATH": "/bin"}
+    assert set(launch.child_environment(parent, tmp_path)).isdisjoint({"https_proxy", "UV_DEFAULT_INDEX"})
+    assert parent.items() <= launch.child_environment(parent, tmp_path, has_network=True).items()
 
 
 def test_the_data_folder_is_the_users_and_not_the_extensions():

@@ -19,7 +19,9 @@ def traces():
         function.__name__ for function in bpy.app.handlers.load_post if "one2345" in function.__module__
     ]
     for menu in (bpy.types.VIEW3D_MT_mesh_add, bpy.types.IMAGE_MT_image):
-        found += [draw.__name__ for draw in menu.draw._draw_funcs if "one2345" in draw.__module__]
+        found += [
+            draw.__name__ for draw in getattr(menu.draw, "_draw_funcs", ()) if "one2345" in draw.__module__
+        ]
     timers = (ticking._tick, ticking.recall)
     found += [timer.__name__ for timer in timers if bpy.app.timers.is_registered(timer)]
     return found

@@ -1,0 +1,3 @@
+"""The name of the whole extension, which Blender chooses on installing."""
+
+PACKAGE = __package__.rpartition(".")[0]

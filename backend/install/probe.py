@@ -1,0 +1,58 @@
+"""Run by a new environment's Python: does every package load, and does torch compute?
+
+Prints one line of JSON. Imports by name, so that one that fails is told of like the others.
+"""
+
+import importlib
+import json
+import sys
+import traceback
+
+MODULES = (
+    "numpy",
+    "scipy",
+    "skimage.measure",
+    "PIL.Image",
+    "torch",
+    "safetensors",
+    "diffusers",
+    "transformers",
+    "einops",
+    "jaxtyping",
+    "trimesh",
+    "xatlas",
+    "fast_simplification",
+    "warp",
+    "onnxruntime",
+)
+
+
+def failures() -> dict[str, str]:
+    """What goes wrong, by module."""
+    found = {}
+    for name in MODULES:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 - whatever a foreign package raises is the answer
+            traceback.print_exc()
+            found[name] = f"{type(error).__name__}: {error}"
+    if not found:
+        try:
+            compute()
+        except Exception as error:  # noqa: BLE001
+            traceback.print_exc()
+            found["torch"] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def compute() -> None:
+    """Multiply on the device that jobs would take."""
+    torch = importlib.import_module("torch")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    square = torch.eye(8, device=device) * 2
+    if float((square @ square).sum()) != 32.0:
+        raise ArithmeticError(f"torch computes wrong on {device}")
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n" + json.dumps(failures()) + "\n")

@@ -1,0 +1,178 @@
+"""The steps of an installation, in their order.
+
+Each can be repeated: what was downloaded stays in the cache, an unfinished environment is made anew from it,
+and only the last step changes what Blender uses.
+"""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+from backend.errors import InstallError, NetworkError, One2345Error
+from backend.install.model_actions import Action, download
+from backend.install.options import SUPPORTED_PYTHONS, WANTED_PYTHON, Options
+from backend.install.plan import Plan, check_disk, make_plan
+from backend.install.records import damaged_packages
+from backend.install.reporter import PackageWatch, Reporter
+from backend.install.testing import check_imports, run_small_job
+from backend.installation import (
+    COMPLETE_FILE,
+    ENVIRONMENTS,
+    STATE_FILE,
+    Installed,
+    State,
+    read_state,
+    state_data,
+)
+from backend.packages import Uv, Watch, find_uv
+from backend.storage import remove_tree, write_whole
+
+log = logging.getLogger(__name__)
+
+CHECK, OLD, PYTHON, ASK, PACKAGES, IMPORTS, MODELS, TEST, FINISH = (
+    "Looking at this computer",
+    "Checking what is there",
+    "Preparing Python",
+    "Asking for the packages",
+    "Installing the packages",
+    "Loading the packages",
+    "Fetching the models",
+    "Making a small mesh",
+    "Finishing",
+)
+
+
+def titles(options: Options) -> list[str]:
+    """The steps that an installation takes."""
+    left_out = {OLD} if not options.is_repair else set()
+    left_out |= set() if options.has_test else {TEST}
+    return [
+        title
+        for title in (CHECK, OLD, PYTHON, ASK, PACKAGES, IMPORTS, MODELS, TEST, FINISH)
+        if title not in left_out
+    ]
+
+
+def install(options: Options, reporter: Reporter) -> Installed:
+    """Make the environment and fetch the models; the one in use stays until the new one works.
+
+    Raises:
+        One2345Error: with one sentence that says what to do; everything fetched is kept.
+    """
+    start = time.monotonic()
+    reporter.begin(CHECK)
+    plan = make_plan(options)
+    check_disk(plan, options.root)
+    log.info("%s; %s", plan.text, ", ".join(lock.name for lock in plan.locks))
+    uv = Uv(binary=find_uv(options.root, options.wheels), root=options.root, kit=options.kit)
+    before = read_state(options.root)
+    if options.is_repair and before is not None:
+        _forget_damaged(uv, before, reporter)
+    folder = _new_folder(plan, before, options)
+    python = _prepare_python(uv, folder, options, reporter)
+    _install_packages(uv, python, plan, reporter)
+    reporter.begin(IMPORTS)
+    check_imports(python, reporter)
+    _fetch_models(plan, options, reporter)
+    if options.has_test:
+        reporter.begin(TEST)
+        run_small_job(python, options, reporter)
+    reporter.begin(FINISH)
+    _switch(folder, python, plan, options.root)
+    return Installed(text=plan.text, seconds=round(time.monotonic() - start, 1))
+
+
+def _forget_damaged(uv: Uv, before: State, reporter: Reporter) -> None:
+    """Drop damaged packages from the cache too, whose files are the environment's own."""
+    reporter.begin(OLD)
+    environment = uv.root / ENVIRONMENTS / before.environment
+    places = [*environment.glob("lib/python*/site-packages"), *environment.glob("Lib/site-packages")]
+    for place in places:
+        names = damaged_packages(place, lambda done, total: reporter.advance(done, total=total))
+        if names:
+            log.info("damaged packages: %s", ", ".join(names))
+            uv.run(["cache", "clean", *names], Watch())
+
+
+def _new_folder(plan: Plan, before: State | None, options: Options) -> Path:
+    """The folder of the new environment: never the one in use."""
+    parent = options.root / ENVIRONMENTS
+    in_use = before.environment if before is not None else ""
+    name = plan.name if plan.name != in_use else f"{plan.name}-2"
+    remove_tree(parent / name)
+    return parent / name
+
+
+def _prepare_python(uv: Uv, folder: Path, options: Options, reporter: Reporter) -> Path:
+    """Make an environment on the best Python that can be had; returns its Python."""
+    reporter.begin(PYTHON)
+    watch = PackageWatch(reporter, uv.root / "cache" / "uv", total=0)
+    problem: One2345Error | None = None
+    for base in (options.python,) if options.python else _bases(uv, watch):
+        try:
+            uv.run(["venv", "--no-project", "--python", base, "--no-python-downloads", str(folder)], watch)
+        except InstallError as error:
+            log.info("no environment on %s: %s", base, error)
+            problem = error
+        else:
+            return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    raise InstallError(
+        f"There is no Python {WANTED_PYTHON} to build on and none could be downloaded; "
+        f"connect to the internet, or install Python {WANTED_PYTHON} and try again"
+    ) from problem
+
+
+def _bases(uv: Uv, watch: Watch) -> list[str]:
+    """Pythons to build on: a private one, the one that runs this, one that is on the machine."""
+    found = [WANTED_PYTHON] if _has_private_python(uv, watch) else []
+    if sys.version_info[:2] in SUPPORTED_PYTHONS:
+        found.append(sys.executable)
+    return [*found, WANTED_PYTHON]
+
+
+def _has_private_python(uv: Uv, watch: Watch) -> bool:
+    if any((uv.root / "python").glob(f"cpython-{WANTED_PYTHON}*")):
+        return True
+    if uv.kit is not None:
+        return False
+    try:
+        uv.run(["python", "install", WANTED_PYTHON, "--no-bin"], watch)
+    except (InstallError, NetworkError) as error:
+        log.info("no private Python: %s", error)
+        return False
+    return True
+
+
+def _install_packages(uv: Uv, python: Path, plan: Plan, reporter: Reporter) -> None:
+    cache = uv.root / "cache" / "uv"
+    reporter.begin(ASK)
+    # Every package must be there before the first gigabyte is fetched.
+    uv.install(python=python, locks=plan.locks, is_dry=True, watch=PackageWatch(reporter, cache, total=0))
+    reporter.begin(PACKAGES, total=plan.download_bytes)
+    watch = PackageWatch(reporter, cache, total=plan.download_bytes)
+    uv.install(python=python, locks=plan.locks, is_dry=False, watch=watch)
+
+
+def _fetch_models(plan: Plan, options: Options, reporter: Reporter) -> None:
+    # What the installer fetches by itself is free for every use; the rest is for the model manager.
+    reporter.begin(MODELS, total=sum(model.bytes for model in plan.models))
+    for model in plan.models:
+        download(
+            Action(name="download", model=model.name, root=options.root, kit=options.kit), model, reporter
+        )
+
+
+def _switch(folder: Path, python: Path, plan: Plan, root: Path) -> None:
+    """From here on Blender uses the new environment; the others go."""
+    state = State(environment=folder.name, python=python.relative_to(folder).as_posix(), locks=plan.digests)
+    write_whole(folder / COMPLETE_FILE, state_data(state))
+    write_whole(root / STATE_FILE, state_data(state))
+    for other in folder.parent.iterdir():
+        if other != folder:
+            try:
+                remove_tree(other)
+            except (
+                One2345Error
+            ) as error:  # A Blender that still runs from it; the next installation tries again.
+                log.warning("an older environment stays: %s", error)
