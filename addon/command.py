@@ -1,19 +1,37 @@
-"""`blender --command one2345 generate IMAGE -o OUT`: the operator for scripts that have no script."""
+"""`blender --command one2345 ...`: what scripts do that have no script.
+
+    generate PICTURE -o OUT       one picture to a .glb or .blend file
+    queue                         the jobs there are
+    queue FOLDER -o OUT_FOLDER    all pictures of a folder, with a contact sheet
+    models, doctor                the backend's own commands of these names
+
+The exit status is 0 when all went well, 1 after a failure and 2 after a mistake in the call.
+"""
 
 import argparse
+import json
+import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import bpy
 
-from . import jobs
+from . import contact_sheet, history, jobs, pictures
+from .errors import AddonError
+from .job import Job, JobState
+from .launch import child_environment
+from .preferences import data_root, launch_from, preferences
 from .properties import PRESETS
 
 NAME = "one2345"
 _BLEND, _GLB = ".blend", ".glb"
+SHEET_FILE = "contact-sheet.png"
+_NUM_LISTED = 50
+_BACKENDS_OWN = {"models": "the networks that are installed", "doctor": "check the backend"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,6 +43,17 @@ class _Parser(argparse.ArgumentParser):
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command; returns the exit status."""
+    try:
+        options = _parser().parse_args(arguments[:1] if _is_backends_own(arguments) else arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+    try:
+        return _ask_backend(arguments) if _is_backends_own(arguments) else options.run(options)
+    except (AddonError, RuntimeError, OSError) as error:
+        return _refuse(str(error), options)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=f"blender --command {NAME}", description="One picture to a textured mesh.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     generate = commands.add_parser("generate", help="a picture to a textured mesh")
@@ -32,46 +61,138 @@ def run(arguments: Sequence[str]) -> int:
     generate.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help=f"a {_GLB} or {_BLEND} file"
     )
-    generate.add_argument("--seed", type=int, default=0, metavar="N")
+    _add_options(generate)
+    generate.set_defaults(run=_generate)
+    queue = commands.add_parser("queue", help="list the jobs; with a folder, work through its pictures")
+    queue.add_argument("folder", nargs="?", type=Path, metavar="FOLDER")
+    queue.add_argument("-o", "--output", type=Path, metavar="OUT_FOLDER", help="where the meshes go")
+    _add_options(queue)
+    queue.set_defaults(run=_queue)
+    for name, text in _BACKENDS_OWN.items():
+        commands.add_parser(name, help=text)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
     names = [name.lower() for name, *_ in PRESETS]
-    generate.add_argument("--preset", choices=names, default="standard")
-    generate.add_argument("--faces", type=int, default=0, metavar="N")
-    generate.add_argument("--texture", type=int, default=0, metavar="PX")
-    generate.add_argument("--size", type=float, default=1.0, metavar="METRES", help="longest side")
-    try:
-        options = parser.parse_args(arguments)
-    except SystemExit as end:
-        return int(end.code or 0)
-    if options.output.suffix not in (_BLEND, _GLB):
-        return _refuse(f"cannot write {options.output}; name a {_GLB} or {_BLEND} file")
-    return _generate(options)
+    parser.add_argument("--preset", choices=names, default="standard")
+    parser.add_argument("--faces", type=int, default=0, metavar="N")
+    parser.add_argument("--texture", type=int, default=0, metavar="PX")
+    parser.add_argument("--size", type=float, default=1.0, metavar="METRES", help="longest side")
+    parser.add_argument("--json", action="store_true", help="tell the outcome as JSON on standard output")
 
 
 def _generate(options: argparse.Namespace) -> int:
-    try:
-        bpy.ops.one2345.generate(
-            filepath=str(Path(options.image).resolve()),
-            seed=options.seed,
-            preset=options.preset.upper(),
-            faces=options.faces,
-            texture_px=options.texture,
-            size=options.size,
-            wait=True,
-        )
-        _write(options.output.resolve())
-    except (RuntimeError, OSError) as error:
-        return _refuse(str(error))
-    return 0
-
-
-def _write(output: Path) -> None:
-    """The scene with the object, or the mesh file of the job."""
+    output = options.output.resolve()
+    if output.suffix not in (_BLEND, _GLB):
+        return _refuse(f"cannot write {options.output}; name a {_GLB} or {_BLEND} file", options)
+    job = _make(Path(options.image).resolve(), options)
     if output.suffix == _BLEND:
         bpy.ops.wm.save_as_mainfile(filepath=str(output))
     else:
-        shutil.copyfile(jobs.result(jobs.recent()[0].id), output)
+        shutil.copyfile(jobs.result(job.id), output)
+    _tell(options, {"ok": True, "output": str(output), **_facts(job)})
+    return 0
 
 
-def _refuse(text: str) -> int:
-    sys.stderr.write(f"error: {' '.join(text.removeprefix('Error:').split())}\n")
+def _queue(options: argparse.Namespace) -> int:
+    if options.folder is None:
+        return _list_jobs(options)
+    if options.output is None:
+        return _refuse("name the folder that the meshes go to with -o", options)
+    found = pictures.pictures_in(options.folder.resolve())
+    output = options.output.resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    done = [_try_one(path, output, options) for path in found]
+    finished = [job for job in done if job.state is JobState.DONE]
+    if finished:
+        contact_sheet.write_png(contact_sheet.sheet_of(finished), output / SHEET_FILE)
+    _tell(options, {"ok": len(finished) == len(done), "jobs": [_facts(job) for job in done]})
+    return 0 if len(finished) == len(done) else 1
+
+
+def _try_one(path: Path, output: Path, options: argparse.Namespace) -> Job:
+    """Make one of many; what goes wrong is told and does not stop the others."""
+    try:
+        job = _make(path, options)
+        shutil.copyfile(jobs.result(job.id), output / f"{path.stem}{_GLB}")
+    except RuntimeError as error:
+        job = jobs.recent()[0]
+        sys.stderr.write(f"{path.name}: {_line(str(error))}\n")
+    return job
+
+
+def _make(picture: Path, options: argparse.Namespace) -> Job:
+    bpy.ops.one2345.generate(
+        filepath=str(picture),
+        seed=options.seed,
+        preset=options.preset.upper(),
+        faces=options.faces,
+        texture_px=options.texture,
+        size=options.size,
+        wait=True,
+    )
+    return jobs.recent()[0]
+
+
+def _list_jobs(options: argparse.Namespace) -> int:
+    found = history.earlier_jobs(data_root(preferences(bpy.context)), count=_NUM_LISTED)
+    if options.json:
+        _tell(options, {"jobs": [_facts(job) for job in found]})
+    for job in found if not options.json else ():
+        sys.stdout.write(
+            f"{job.id}  {job.state.value}  {job.request.preset.value}  seed {job.request.seed}\n"
+        )
+    return 0
+
+
+def _is_backends_own(arguments: Sequence[str]) -> bool:
+    return bool(arguments) and arguments[0] in _BACKENDS_OWN
+
+
+def _ask_backend(arguments: Sequence[str]) -> int:
+    """Hand a command on to the backend's own command line, options and all."""
+    launch = launch_from(bpy.context)
+    command = [str(launch.python), "-m", "backend", *arguments]
+    done = subprocess.run(
+        command,
+        env=child_environment(os.environ, launch.data_root),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    return done.returncode
+
+
+def _facts(job: Job) -> dict[str, object]:
+    return {
+        "job": job.id,
+        "state": job.state.value,
+        "image": job.request.image,
+        "seed": job.request.seed,
+        "preset": job.request.preset.value,
+        "seconds": round(job.seconds, 3),
+        "folder": str(job.folder),
+        "message": job.message,
+    }
+
+
+def _tell(options: argparse.Namespace, facts: Mapping[str, object]) -> None:
+    if getattr(options, "json", False):
+        sys.stdout.write(json.dumps(facts) + "\n")
+
+
+def _refuse(text: str, options: argparse.Namespace) -> int:
+    line = _line(text)
+    _tell(options, {"ok": False, "error": line})
+    sys.stderr.write(f"error: {line}\n")
     return 1
+
+
+def _line(text: str) -> str:
+    return " ".join(text.removeprefix("Error:").split())

@@ -1,17 +1,19 @@
 """Operators on jobs that run, wait or have ended."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
 
 from ..backend.protocol import Stage
-from . import jobs, previews, ticking
+from . import contact_sheet, jobs, previews, ticking
 from .errors import JobError
 from .job import Job, JobState
 from .options import UNSAVED, panel_placement, panel_treatment
 from .preferences import launch_from
 from .properties import scene_settings
 from .reporting import reported
+from .texts import tr
 
 if TYPE_CHECKING:
     from .reporting import Returned
@@ -166,6 +168,37 @@ class ONE2345_OT_show_folder(_OnJob, bpy.types.Operator):
         bpy.ops.wm.path_open(filepath=str(folder))
 
 
+class ONE2345_OT_contact_sheet(bpy.types.Operator):
+    """Make an image of this file that shows all finished results, each beside its picture"""
+
+    bl_idname = "one2345.contact_sheet"
+    bl_label = "Contact Sheet"
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads a plain set
+
+    if TYPE_CHECKING:
+        filepath: str
+    else:
+        filepath: bpy.props.StringProperty(
+            name="File",
+            description="PNG to write; empty: keep the sheet in the .blend file",
+            subtype="FILE_PATH",
+            options=UNSAVED,
+        )
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Compose it, the oldest result first."""
+        return reported(self, self._compose)
+
+    def _compose(self) -> None:
+        sheet = contact_sheet.sheet_of(jobs.recent()[::-1])
+        if self.filepath:
+            contact_sheet.write_png(sheet, Path(bpy.path.abspath(self.filepath)))
+            return
+        image = contact_sheet.as_image(sheet, "Contact sheet")
+        image.pack()
+        self.report({"INFO"}, tr("The image {name} shows all results.", name=image.name))
+
+
 class ONE2345_OT_remove_job(_OnJob, bpy.types.Operator):
     """Delete a job and its folder; imported objects stay"""
 
@@ -207,6 +240,7 @@ CLASSES = (
     ONE2345_OT_continue_job,
     ONE2345_OT_reuse_settings,
     ONE2345_OT_show_folder,
+    ONE2345_OT_contact_sheet,
     ONE2345_OT_remove_job,
     ONE2345_OT_dismiss,
 )

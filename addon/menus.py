@@ -73,6 +73,8 @@ def _draw_add(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
     menu.layout.separator()
     menu.layout.operator_context = "INVOKE_DEFAULT"
     menu.layout.operator(operator, text="Image to 3D...", icon="IMAGE_DATA")
+    folder = operators.ONE2345_OT_generate_folder.bl_idname
+    menu.layout.operator(folder, text="Folder of Images to 3D...", icon="FILE_FOLDER")
 
 
 def _draw_object(menu: bpy.types.Menu, context: bpy.types.Context) -> None:

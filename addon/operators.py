@@ -109,6 +109,32 @@ class ONE2345_OT_generate_from_empties(JobOptions, bpy.types.Operator):
             start(context, [source], here, wait=self.wait)
 
 
+class ONE2345_OT_generate_folder(JobOptions, bpy.types.Operator):
+    """Make a textured mesh from every picture in a folder, side by side"""
+
+    bl_idname = "one2345.generate_folder"
+    bl_label = "Generate 3D from Folder"
+
+    if TYPE_CHECKING:
+        directory: str
+    else:
+        directory: bpy.props.StringProperty(name="Folder", subtype="DIR_PATH", options=UNSAVED)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> "Returned":
+        """Ask for a folder."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Start a job for each picture; in background mode end with the objects in the scene."""
+        return reported(self, lambda: self._generate(context))
+
+    def _generate(self, context: bpy.types.Context) -> None:
+        folder = Path(bpy.path.abspath(self.directory))
+        sources = [pictures.source_from_file(str(path)) for path in pictures.pictures_in(folder)]
+        start(context, sources, self.settings(context), wait=self.wait)
+
+
 class ONE2345_OT_new_seed(bpy.types.Operator):
     """Choose another seed at random"""
 
@@ -126,6 +152,7 @@ CLASSES = (
     ONE2345_OT_generate,
     ONE2345_OT_generate_from_file,
     ONE2345_OT_generate_from_empties,
+    ONE2345_OT_generate_folder,
     ONE2345_OT_new_seed,
 )
 

@@ -9,12 +9,14 @@ from .drawing import Tab, draw_text, layout_of
 from .job import Job, JobState
 from .job_operators import (
     STAGES,
+    ONE2345_OT_contact_sheet,
     ONE2345_OT_continue_job,
     ONE2345_OT_import_result,
     ONE2345_OT_remove_job,
     ONE2345_OT_reuse_settings,
     ONE2345_OT_show_folder,
 )
+from .operators import ONE2345_OT_generate_folder
 from .panel_progress import progress_text
 from .properties import PRESETS
 from .texts import duration, tr
@@ -87,11 +89,26 @@ class ONE2345_PT_results(Tab, bpy.types.Panel):
         """Draw the list and the chosen job."""
         layout = layout_of(self)
         manager = context.window_manager
-        layout.template_list(
+        row = layout.row()
+        row.template_list(
             "ONE2345_UL_jobs", "", manager, rows.ROWS, manager, rows.ACTIVE, rows=_NUM_ROWS, sort_lock=True
         )
+        row.column().menu("ONE2345_MT_results", text="", icon="DOWNARROW_HLT")
         if job := rows.active_job():
             _draw_chosen(context, layout, job)
+
+
+class ONE2345_MT_results(bpy.types.Menu):
+    """What can be done with all results"""
+
+    bl_label = "All Results"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the entries."""
+        if self.layout is not None:
+            self.layout.operator_context = "INVOKE_DEFAULT"
+            self.layout.operator(ONE2345_OT_generate_folder.bl_idname, icon="FILE_FOLDER")
+            self.layout.operator(ONE2345_OT_contact_sheet.bl_idname, icon="IMAGE_DATA")
 
 
 class ONE2345_MT_continue(bpy.types.Menu):
@@ -110,7 +127,7 @@ class ONE2345_MT_continue(bpy.types.Menu):
                 button.job, button.start_from = job.id, name
 
 
-CLASSES = (ONE2345_UL_jobs, ONE2345_PT_results, ONE2345_MT_continue)
+CLASSES = (ONE2345_UL_jobs, ONE2345_PT_results, ONE2345_MT_results, ONE2345_MT_continue)
 
 
 def described(job: Job) -> str:

@@ -58,6 +58,21 @@ def from_datablock(image: bpy.types.Image) -> Write:
     return lambda folder: _save(bpy.data.images[name], folder)
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, by name.
+
+    Raises:
+        SourceError: there is no such folder, or no picture in it.
+    """
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise SourceError(f"Cannot read the folder {folder}: {error.strerror}.") from error
+    if not found:
+        raise SourceError(f"There is no picture in {folder}.")
+    return found
+
+
 def image_named(name: str) -> bpy.types.Image:
     """An image of the .blend file.
 

@@ -9,6 +9,7 @@ import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
     from addon import (
         assets,
         backend_operators,
+        channel,
         client,
         coarse,
         command,
+        contact_sheet,
+        diagnosis,
         drawing,
         errors,
+        files,
         folders,
+        frames,
         glb,
         history,
         importer,
@@ -36,26 +42,40 @@ if TYPE_CHECKING:
         menus,
         operators,
         options,
+        orphans,
         overlay,
+        package,
         panel,
         panel_history,
         panel_progress,
+        panel_rework,
         panel_settings,
         pictures,
+        pipes,
         placement,
         placing,
         preferences,
         previews,
         properties,
         readiness,
+        reporting,
+        retexture,
+        retexture_glb,
+        rework,
         rows,
+        scripting,
+        shape_editing,
+        shape_voxels,
         snapshots,
         source_operators,
         texts,
         ticking,
         timings,
+        units,
+        views_cameras,
+        views_editing,
+        views_sheet,
     )
-    from addon import diagnosis
     from addon.installer import state as installer_state
     from backend import installation, protocol
 else:
@@ -64,70 +84,39 @@ else:
         spec.submodule_search_locations = [str(ROOT)]
         sys.modules[PACKAGE] = module_from_spec(spec)
 
-    def _module(name):
-        return importlib.import_module(f"{PACKAGE}.{name}")
+    addon = importlib.import_module(f"{PACKAGE}.addon")
+    installer_state = importlib.import_module(f"{PACKAGE}.addon.installer.state")
+    installation = importlib.import_module(f"{PACKAGE}.backend.installation")
+    protocol = importlib.import_module(f"{PACKAGE}.backend.protocol")
 
-    addon = _module("addon")
-    assets = _module("addon.assets")
-    backend_operators = _module("addon.backend_operators")
-    client = _module("addon.client")
-    coarse = _module("addon.coarse")
-    command = _module("addon.command")
-    drawing = _module("addon.drawing")
-    errors = _module("addon.errors")
-    folders = _module("addon.folders")
-    glb = _module("addon.glb")
-    history = _module("addon.history")
-    importer = _module("addon.importer")
-    job = _module("addon.job")
-    job_operators = _module("addon.job_operators")
-    jobs = _module("addon.jobs")
-    journal = _module("addon.journal")
-    launch = _module("addon.launch")
-    menus = _module("addon.menus")
-    operators = _module("addon.operators")
-    options = _module("addon.options")
-    overlay = _module("addon.overlay")
-    panel = _module("addon.panel")
-    panel_history = _module("addon.panel_history")
-    panel_progress = _module("addon.panel_progress")
-    panel_settings = _module("addon.panel_settings")
-    pictures = _module("addon.pictures")
-    placement = _module("addon.placement")
-    placing = _module("addon.placing")
-    preferences = _module("addon.preferences")
-    previews = _module("addon.previews")
-    properties = _module("addon.properties")
-    readiness = _module("addon.readiness")
-    rows = _module("addon.rows")
-    snapshots = _module("addon.snapshots")
-    source_operators = _module("addon.source_operators")
-    texts = _module("addon.texts")
-    ticking = _module("addon.ticking")
-    timings = _module("addon.timings")
-    diagnosis = _module("addon.diagnosis")
-    installer_state = _module("addon.installer.state")
-    installation = _module("backend.installation")
-    protocol = _module("backend.protocol")
+    def __getattr__(name: str) -> ModuleType:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return importlib.import_module(f"{PACKAGE}.addon.{name}")
+
 
 __all__ = [
-    "diagnosis",
-    "installation",
-    "installer_state",
     "PACKAGE",
     "ROOT",
     "addon",
     "assets",
     "backend_operators",
+    "channel",
     "client",
     "coarse",
     "command",
+    "contact_sheet",
+    "diagnosis",
     "drawing",
     "errors",
+    "files",
     "folders",
+    "frames",
     "glb",
     "history",
     "importer",
+    "installation",
+    "installer_state",
     "job",
     "job_operators",
     "jobs",
@@ -136,12 +125,16 @@ __all__ = [
     "menus",
     "operators",
     "options",
+    "orphans",
     "overlay",
+    "package",
     "panel",
     "panel_history",
     "panel_progress",
+    "panel_rework",
     "panel_settings",
     "pictures",
+    "pipes",
     "placement",
     "placing",
     "preferences",
@@ -149,10 +142,21 @@ __all__ = [
     "properties",
     "protocol",
     "readiness",
+    "reporting",
+    "retexture",
+    "retexture_glb",
+    "rework",
     "rows",
+    "scripting",
+    "shape_editing",
+    "shape_voxels",
     "snapshots",
     "source_operators",
     "texts",
     "ticking",
     "timings",
+    "units",
+    "views_cameras",
+    "views_editing",
+    "views_sheet",
 ]

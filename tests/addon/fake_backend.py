@@ -1,6 +1,6 @@
 """A stand-in for `python -m backend worker` that behaves as told: well, or badly in one way.
 
-    python fake_backend.py BEHAVIOUR GLB [--pace SECONDS] [whatever the add-on passes]
+    python fake_backend.py BEHAVIOUR GLB [--pace SECONDS] [--assets FOLDER] [whatever the add-on passes]
 
 It writes its messages by hand, so that it is also a second opinion on the protocol. Standard library only.
 """
@@ -69,18 +69,25 @@ def progress(job, stage, step):
     send("progress", job=job, stage=stage, step=step, total=STEPS, preview=None)
 
 
-def run_job(submit, glb, *, pace=0.0, at_step=lambda stage, step: None):
+def run_job(submit, glb, *, pace=0.0, assets=None, at_step=lambda stage, step: None):
     job, folder = submit["job"], Path(submit["folder"])
     paths = []
-    for stage, names in STAGES.items():
+    stages = list(STAGES)
+    for stage in stages[: stages.index(submit["request"].get("stop_after", "texture")) + 1]:
+        names = STAGES[stage]
+        begun = time.monotonic()
         for step in range(STEPS + 1):
             progress(job, stage, step)
             at_step(stage, step)
             time.sleep(pace)
         for name in names:
-            shutil.copyfile(glb, folder / name)
+            shutil.copyfile(assets / name if assets else glb, folder / name)
         paths = [str(folder / name) for name in names]
-        send("stage_done", job=job, stage=stage, paths=paths, seconds=0.25, reused=False)
+        seconds = time.monotonic() - begun if pace else 0.25
+        send("stage_done", job=job, stage=stage, paths=paths, seconds=seconds, reused=False)
+    if assets:
+        shutil.copyfile(assets / "thumbnail.png", folder / "thumbnail.png")
+    (folder / "report.json").write_text(json.dumps(report(submit["request"])))
     send("done", job=job, paths=paths, report=report(submit["request"]))
 
 
@@ -88,7 +95,7 @@ def works(options):
     hello()
     ready()
     while True:
-        run_job(next_command("submit"), options.glb, pace=options.pace)
+        run_job(next_command("submit"), options.glb, pace=options.pace, assets=options.assets)
 
 
 def slow_start(options):
@@ -253,6 +260,7 @@ def main():
     parser.add_argument("behaviour", choices=BEHAVIOURS)
     parser.add_argument("glb", type=Path)
     parser.add_argument("--pace", type=float, default=0.0)
+    parser.add_argument("--assets", type=Path, help="the folder of a real job, whose files are copied")
     options, _ = parser.parse_known_args()
     BEHAVIOURS[options.behaviour](options)
 

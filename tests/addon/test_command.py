@@ -1,5 +1,7 @@
 """`blender --command one2345`, called as Blender calls it."""
 
+import json
+
 import bpy
 import pytest
 
@@ -9,13 +11,26 @@ pytestmark = pytest.mark.blender
 
 
 @pytest.fixture
-def run(enabled, make_python, capsys):
-    """Runs a command; gives its exit status and what it says on stderr."""
+def told(enabled, make_python, capfd):
+    """Runs a command; gives its exit status, its last line on stdout, and what it says on stderr."""
 
     def run(*arguments, behaviour="works"):
         enabled.python = str(make_python(behaviour))
+        capfd.readouterr()
         status = command.run([str(argument) for argument in arguments])
-        return status, capsys.readouterr().err
+        out, err = capfd.readouterr()
+        return status, (out.splitlines() or [""])[-1], err
+
+    return run
+
+
+@pytest.fixture
+def run(told):
+    """Runs a command; gives its exit status and what it says on stderr."""
+
+    def run(*arguments, behaviour="works"):
+        status, _, said = told(*arguments, behaviour=behaviour)
+        return status, said
 
     return run
 
@@ -53,3 +68,57 @@ def test_a_job_that_fails_is_one_line_and_a_status(run, picture, tmp_path):
     status, said = run("generate", picture, "-o", tmp_path / "out.glb", behaviour="fails")
     assert (status, said.strip()) == (1, "error: The picture shows no object. Try another.")
     assert not (tmp_path / "out.glb").exists()
+
+
+def test_json_tells_what_was_made(told, picture, tmp_path):
+    status, line, _ = told("generate", picture, "-o", tmp_path / "out.glb", "--seed", "3", "--json")
+    facts = json.loads(line)
+    assert (status, facts["ok"], facts["seed"], facts["state"]) == (0, True, 3, "done")
+    assert facts["output"] == str(tmp_path / "out.glb")
+
+
+def test_json_tells_what_went_wrong(told, picture, tmp_path):
+    status, line, _ = told("generate", picture, "-o", tmp_path / "out.glb", "--json", behaviour="fails")
+    assert status == 1
+    assert json.loads(line) == {"ok": False, "error": "The picture shows no object. Try another."}
+
+
+def test_a_folder_becomes_meshes_and_a_contact_sheet(told, picture, tmp_path, subject):
+    (picture.parent / "ball.png").write_bytes(picture.read_bytes())
+    (picture.parent / "notes.txt").touch()
+    status, line, _ = told("queue", picture.parent, "-o", tmp_path / "out", "--json")
+    assert status == 0
+    assert len(json.loads(line)["jobs"]) == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "ball.glb",
+        "contact-sheet.png",
+        "toy car.glb",
+    ]
+    assert (tmp_path / "out" / "ball.glb").read_bytes() == subject.read_bytes()
+
+
+def test_one_failure_of_a_folder_makes_the_status_and_stops_nothing(told, picture, tmp_path):
+    (picture.parent / "ball.png").write_bytes(picture.read_bytes())
+    status, _, said = told("queue", picture.parent, "-o", tmp_path / "out", behaviour="fails")
+    assert status == 1
+    assert [line.partition(":")[0] for line in said.splitlines()] == ["ball.png", "toy car.png"]
+
+
+def test_the_jobs_are_listed(told, picture, tmp_path):
+    told("generate", picture, "-o", tmp_path / "out.glb", "--seed", "5")
+    status, line, _ = told("queue")
+    assert status == 0
+    assert line.endswith("done  standard  seed 5")
+    (job,) = json.loads(told("queue", "--json")[1])["jobs"]
+    assert job["seed"] == 5
+
+
+def test_the_backends_own_commands_are_handed_on(told, enabled, tmp_path):
+    def command_of(name):
+        path = tmp_path / "python"
+        path.write_text('#!/bin/sh\necho "$@"\nexit 7\n')
+        path.chmod(0o755)
+        enabled.python = str(path)
+        return command.run([name, "--json"])
+
+    assert command_of("doctor") == command_of("models") == 7
