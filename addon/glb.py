@@ -1,8 +1,8 @@
 """Reading the GLB of a finished job with numpy alone.
 
 Only the layout that the backend writes is read: one mesh with one triangle primitive that has
-positions, normals, texture coordinates and indices, one embedded PNG, and no node transforms.
-Anything else is an error, so that a mesh is never imported half right.
+positions, normals, texture coordinates and indices, one or two embedded PNGs (colours, a normal map),
+and no node transforms. Anything else is an error, so that a mesh is never imported half right.
 """
 
 import json
@@ -39,6 +39,8 @@ class GlbMesh:
     triangles: "NDArray[np.int32]"
     """Vertex indices, f x 3, counter-clockwise seen from outside."""
     texture_png: bytes
+    normal_png: bytes | None = None
+    """Tangent-space normals, +Y up, or None where the mesh needs none."""
 
 
 def read_glb(path: Path) -> GlbMesh:
@@ -77,13 +79,11 @@ def _chunks(data: bytes) -> tuple[dict[str, object], bytes]:
 def _mesh_from(tree: Mapping, binary: bytes) -> GlbMesh:
     (mesh,) = tree["meshes"]
     (primitive,) = mesh["primitives"]
-    (image,) = tree["images"]
+    (material,) = tree["materials"]
     if primitive.get("mode", 4) != 4:
         raise ValueError("not made of triangles")
     if any(key in node for node in tree["nodes"] for key in _TRANSFORMS):
         raise ValueError("node transforms")
-    if image["mimeType"] != "image/png":
-        raise ValueError("texture is not a PNG")
     attributes = primitive["attributes"]
     positions = _accessor(tree, binary, attributes["POSITION"], _FLOAT, "VEC3")
     uvs = _accessor(tree, binary, attributes["TEXCOORD_0"], _FLOAT, "VEC2")
@@ -93,8 +93,16 @@ def _mesh_from(tree: Mapping, binary: bytes) -> GlbMesh:
         positions=z_up_from_gltf(positions.astype(np.float32)),
         uvs=np.stack([uvs[:, 0], 1.0 - uvs[:, 1]], axis=1).astype(np.float32),
         triangles=indices.reshape(-1, 3).astype(np.int32),
-        texture_png=_view(tree, binary, image["bufferView"]),
+        texture_png=_picture(tree, binary, material["pbrMetallicRoughness"]["baseColorTexture"]),
+        normal_png=_picture(tree, binary, material["normalTexture"]) if "normalTexture" in material else None,
     )
+
+
+def _picture(tree: Mapping, binary: bytes, texture: Mapping) -> bytes:
+    image = tree["images"][tree["textures"][texture["index"]]["source"]]
+    if image["mimeType"] != "image/png":
+        raise ValueError("texture is not a PNG")
+    return _view(tree, binary, image["bufferView"])
 
 
 def _accessor(

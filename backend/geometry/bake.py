@@ -50,7 +50,6 @@ class SurfacePixels:
         index: Row times width plus column.
         points: World positions, on the fine surface where there is one.
         normals: Unit normals there.
-        own_normals: Those of the mesh that carries the texture, interpolated and not normalised.
         face: The mesh's face that a pixel shows, on the CPU.
         barycentric: Weights of its vertices, on the CPU.
     """
@@ -58,7 +57,6 @@ class SurfacePixels:
     index: Int[Tensor, " n"]
     points: Float[Tensor, "n 3"]
     normals: Float[Tensor, "n 3"]
-    own_normals: Float[Tensor, "n 3"]
     face: Int[Tensor, " n"]
     barycentric: Float[Tensor, "n 3"]
 
@@ -94,7 +92,7 @@ def surface_pixels(
     facing = F.normalize(own, dim=1)
     if fine is not None:
         points, facing = _snapped(points, facing, fine)
-    return SurfacePixels(found.index, points, facing, own, found.face, found.barycentric)
+    return SurfacePixels(found.index, points, facing, found.face, found.barycentric)
 
 
 def _snapped(

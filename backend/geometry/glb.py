@@ -19,6 +19,7 @@ from PIL import Image
 from backend.geometry.colour import linear_from_srgb
 from backend.geometry.glb_reader import read_glb, read_textured_glb
 from backend.geometry.meshes import Mesh, TexturedMesh, vertex_normals
+from backend.geometry.normal_map import vertex_tangents
 from backend.storage import writing_errors
 
 __all__ = [
@@ -60,6 +61,8 @@ def encode_glb(mesh: Mesh | TexturedMesh, *, extras: Mapping[str, object]) -> by
     attributes["NORMAL"] = parts.add_array(gltf_from_z_up(normals), "VEC3", _VERTEX_BUFFER)
     if isinstance(mesh, TexturedMesh):
         attributes["TEXCOORD_0"] = parts.add_array(mesh.uv, "VEC2", _VERTEX_BUFFER)
+        if mesh.normal_map is not None:
+            attributes["TANGENT"] = parts.add_array(_gltf_tangents(mesh), "VEC4", _VERTEX_BUFFER)
     elif mesh.colours is not None:
         linear = linear_from_srgb(mesh.colours)
         attributes["COLOR_0"] = parts.add_array(linear, "VEC3", _VERTEX_BUFFER)
@@ -71,7 +74,7 @@ def encode_glb(mesh: Mesh | TexturedMesh, *, extras: Mapping[str, object]) -> by
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": GENERATOR, "extras": dict(extras)}],
         "meshes": [{"name": GENERATOR, "primitives": [primitive]}],
-        **_material(parts, mesh.texture if isinstance(mesh, TexturedMesh) else None),
+        **_material(parts, mesh if isinstance(mesh, TexturedMesh) else None),
     }
     return parts.pack(tree)
 
@@ -88,15 +91,28 @@ def png_bytes(texture: UInt8[np.ndarray, "h w 3"]) -> bytes:
     return stream.getvalue()
 
 
-def _material(parts: "_Parts", texture: UInt8[np.ndarray, "h w 3"] | None) -> dict[str, object]:
+def _gltf_tangents(mesh: TexturedMesh) -> Float[np.ndarray, "n 4"]:
+    tangents = vertex_tangents(mesh)
+    return np.concatenate([gltf_from_z_up(tangents[:, :3]), tangents[:, 3:]], axis=1)
+
+
+def _material(parts: "_Parts", mesh: TexturedMesh | None) -> dict[str, object]:
     surface: dict[str, object] = {"metallicFactor": 0.0, "roughnessFactor": ROUGHNESS}
-    tree: dict[str, object] = {"materials": [{"name": GENERATOR, "pbrMetallicRoughness": surface}]}
-    if texture is not None:
-        view = parts.add_view(png_bytes(texture), None)
-        surface["baseColorTexture"] = {"index": 0}
-        tree["images"] = [{"bufferView": view, "mimeType": "image/png"}]
-        tree["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}]
-        tree["textures"] = [{"source": 0, "sampler": 0}]
+    material: dict[str, object] = {"name": GENERATOR, "pbrMetallicRoughness": surface}
+    tree: dict[str, object] = {"materials": [material]}
+    if mesh is None:
+        return tree
+    pictures = [mesh.texture]
+    surface["baseColorTexture"] = {"index": 0}
+    if mesh.normal_map is not None:
+        pictures.append(mesh.normal_map)
+        material["normalTexture"] = {"index": 1}
+    tree["images"] = [
+        {"bufferView": parts.add_view(png_bytes(picture), None), "mimeType": "image/png"}
+        for picture in pictures
+    ]
+    tree["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}]
+    tree["textures"] = [{"source": number, "sampler": 0} for number in range(len(pictures))]
     return tree
 
 

@@ -34,6 +34,7 @@ class TexturedMesh:
         normals: Smooth unit normals, equal on both sides of a seam.
         uv: Texture coordinates, (0, 0) at the top left corner of the picture and (1, 1) at the bottom right.
         texture: sRGB pixels.
+        normal_map: Normals of a finer surface in the mesh's tangent space (`normal_map.py`), 128 for zero.
     """
 
     vertices: Float32[np.ndarray, "v 3"]
@@ -41,6 +42,7 @@ class TexturedMesh:
     normals: Float32[np.ndarray, "v 3"]
     uv: Float32[np.ndarray, "v 2"]
     texture: UInt8[np.ndarray, "h w 3"]
+    normal_map: UInt8[np.ndarray, "hh ww 3"] | None = None
 
 
 def make_mesh(

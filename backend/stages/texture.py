@@ -19,6 +19,7 @@ from backend.errors import ConfigError, OnStep, ignore_steps
 from backend.geometry.bake import FineSurface, SurfacePixels, fill_texture, surface_pixels
 from backend.geometry.cameras import Cameras
 from backend.geometry.meshes import Mesh, TexturedMesh, smooth_normals
+from backend.geometry.normal_map import bake_normals
 from backend.geometry.placement import IN_PLACE, Placement, generation_space
 from backend.geometry.raycast import Bvh
 from backend.geometry.render import BARE, sample_picture
@@ -60,6 +61,7 @@ class TextureConfig:
         fit: How the colour field is fitted.
         sharpness: How strongly the view that looks at a point most squarely outweighs the others.
         sharpenings: How often the views are projected back into the texture after the fit.
+        normal_map: Whether normals of the fine surface are baked too, where there is one.
         unwrap_seconds: Time limit of the unwrap.
     """
 
@@ -67,6 +69,7 @@ class TextureConfig:
     fit: FieldFit = field(default_factory=FieldFit)
     sharpness: float = 4.0
     sharpenings: int = 2
+    normal_map: bool = True
     unwrap_seconds: float = 60.0
 
     def __post_init__(self) -> None:
@@ -173,26 +176,26 @@ class _Painter:
 
     def paint(self, mesh: Mesh, vertices: Float32[np.ndarray, "v 3"], charts: Unwrapped) -> TexturedMesh:
         """Paint a mesh in generation space; the result stands at `vertices`."""
-        normals = smooth_normals(mesh)
-        texture_px = self.config.texture_px
+        normals, texture_px = smooth_normals(mesh), self.config.texture_px
         fine = FineSurface(self.observer.bvh, self.observer.normals) if self.is_fine else None
         device = self.observer.bvh.device
         pixels = surface_pixels(mesh, normals, charts, texture_px=texture_px, fine=fine, device=device)
-        colours = self._colours(mesh, normals, charts, pixels)
-        texture = fill_texture(pixels.index, colours, texture_px=texture_px)
-        return TexturedMesh(vertices[charts.vertex], charts.faces, normals[charts.vertex], charts.uv, texture)
+        blank = np.zeros((texture_px, texture_px, 3), np.uint8)
+        level = TexturedMesh(
+            mesh.vertices[charts.vertex], charts.faces, normals[charts.vertex], charts.uv, blank
+        )
+        texture = fill_texture(pixels.index, self._colours(level, pixels), texture_px=texture_px)
+        normal_map = None
+        if self.config.normal_map and fine is not None:
+            normal_map = bake_normals(level, pixels, texture_px=texture_px)
+        return replace(level, vertices=vertices[charts.vertex], texture=texture, normal_map=normal_map)
 
-    def _colours(
-        self, mesh: Mesh, normals: Float32[np.ndarray, "v 3"], charts: Unwrapped, pixels: SurfacePixels
-    ) -> Float[Tensor, "n 3"]:
+    def _colours(self, level: TexturedMesh, pixels: SurfacePixels) -> Float[Tensor, "n 3"]:
+        """Colours of the pixels of a mesh that has no texture yet."""
         colours = field_colours(self.field, pixels.points, pixels.normals)
         sharpness = self.config.sharpness
         if self.config.sharpenings > 0:
             colours = sharpened(colours, pixels, self.field, self.observer, sharpness=sharpness)
-        blank = np.zeros((self.config.texture_px,) * 2 + (3,), np.uint8)
-        level = TexturedMesh(
-            mesh.vertices[charts.vertex], charts.faces, normals[charts.vertex], charts.uv, blank
-        )
         for _ in range(self.config.sharpenings - 1):
             colours = sharpened_again(colours, pixels, level, self.observer, sharpness=sharpness)
         if self.extra is not None:
