@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bmesh
 import bpy
@@ -14,11 +15,15 @@ import numpy as np
 
 from . import assets
 from .errors import AddonError, MeshFileError
+from .frames import Frame, frame_of, standing
 from .glb import GlbMesh
 from .placement import Placement, Treatment
 from .units import metres_per_unit
 
-__all__ = ["Placement", "Provenance", "Treatment", "build_mesh", "import_mesh"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Placement", "Provenance", "Surface", "Treatment", "build_mesh", "import_mesh", "weld"]
 
 ROUGHNESS = 0.6
 PROPERTY_PREFIX = "one2345_"
@@ -36,10 +41,39 @@ class Provenance:
     properties: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Plain arrays of a mesh whose texture seams are joined, ready to be handed to Blender."""
+
+    vertices: "NDArray[np.float32]"
+    corners: "NDArray[np.int32]"
+    """Vertices of each triangle, f x 3."""
+    uvs: "NDArray[np.float32]"
+    """Texture coordinates of each triangle's corners, 3 f x 2."""
+
+
+def weld(glb: GlbMesh) -> Surface:
+    """Join the copies of a vertex that the file keeps on each side of a texture seam.
+
+    Blender keeps texture coordinates by face corner, so the artist gets a connected surface.
+    """
+    vertices, vertex_from_row = np.unique(glb.positions, axis=0, return_inverse=True)
+    corners = vertex_from_row.reshape(-1)[glb.triangles].astype(np.int32)
+    is_flat = (corners == np.roll(corners, 1, axis=1)).any(axis=1)
+    return Surface(vertices, corners[~is_flat], glb.uvs[glb.triangles[~is_flat].ravel()].astype(np.float32))
+
+
 def import_mesh(
-    glb: GlbMesh, *, placement: Placement, provenance: Provenance, treatment: Treatment | None = None
+    glb: GlbMesh,
+    *,
+    placement: Placement,
+    provenance: Provenance,
+    treatment: Treatment | None = None,
+    surface: Surface | None = None,
 ) -> bpy.types.Object:
     """Add the mesh to the scene as one undo step, with the artist's mode left as it is.
+
+    `surface` is what `weld` has made of the mesh, if that was done before.
 
     In Object Mode the new object becomes the only selected and the active one, as after
     Add > Mesh; in any other mode selection and active object stay untouched.
@@ -50,53 +84,47 @@ def import_mesh(
     treatment = treatment or Treatment()
     scene = _scene(placement.scene)
     image = _image(provenance, glb, is_packed=treatment.pack)
-    mesh = build_mesh(glb, name=provenance.name, size=placement.size / metres_per_unit(scene))
+    other = bpy.data.objects.get(placement.aligned_to) if placement.aligned_to else None
+    frame = frame_of(other) or standing(glb.positions, placement.size / metres_per_unit(scene))
+    mesh = build_mesh(surface or weld(glb), name=provenance.name, frame=frame)
     if treatment.quads:
         _join_triangles(mesh)
-    mesh.materials.append(_material(provenance.name, image))
+    mesh.materials.append(new_material(provenance.name, image))
     obj = bpy.data.objects.new(provenance.name, mesh)
-    obj.location = placement.location or scene.cursor.location
+    frame.put_on(obj)
+    if other is not None:
+        obj.matrix_world = other.matrix_world
+    else:
+        obj.location = placement.location or scene.cursor.location
     for key, value in provenance.properties.items():
         obj[PROPERTY_PREFIX + key] = value
     _collection(scene, placement.collection).objects.link(obj)
     if treatment.is_asset:
         assets.mark(obj, treatment, folder=provenance.folder)
+    if other is not None:
+        hide(scene, other)
     _select(scene, obj)
     bpy.ops.ed.undo_push(message=f"Generate {provenance.name}")
     return obj
 
 
-def build_mesh(glb: GlbMesh, *, name: str, size: float) -> bpy.types.Mesh:
-    """Make the mesh datablock: smooth, seams welded, origin at the bottom centre.
-
-    The file repeats a vertex on each side of a texture seam. Blender keeps texture coordinates
-    by face corner, so the copies are joined and the artist gets a connected surface.
-    """
-    vertices, vertex_from_row = np.unique(glb.positions, axis=0, return_inverse=True)
-    corners = vertex_from_row.reshape(-1)[glb.triangles]
-    is_flat = (corners == np.roll(corners, 1, axis=1)).any(axis=1)
-    corners, rows = corners[~is_flat], glb.triangles[~is_flat]
-
+def build_mesh(surface: Surface, *, name: str, frame: Frame) -> bpy.types.Mesh:
+    """Make the mesh datablock: smooth, in the coordinates that the frame gives."""
+    corners = surface.corners
     mesh = bpy.data.meshes.new(name)
-    mesh.vertices.add(len(vertices))
+    mesh.vertices.add(len(surface.vertices))
     mesh.loops.add(corners.size)
     mesh.polygons.add(len(corners))
-    mesh.vertices.foreach_set("co", _standing(vertices, size).ravel())
-    mesh.loops.foreach_set("vertex_index", corners.ravel().astype(np.int32))
+    mesh.vertices.foreach_set("co", frame.to_own(surface.vertices).ravel())
+    # The attribute takes the array as it is; `loops` would set one corner after the other.
+    mesh.attributes[".corner_vert"].data.foreach_set("value", corners.ravel())
     mesh.polygons.foreach_set("loop_start", np.arange(0, corners.size, 3, dtype=np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(len(corners), dtype=bool))
     layer = mesh.uv_layers.new(name="UVMap", do_init=False)
-    layer.uv.foreach_set("vector", glb.uvs[rows.ravel()].astype(np.float32).ravel())
+    layer.uv.foreach_set("vector", surface.uvs.ravel())
     mesh.update(calc_edges=True)
     mesh.validate()
     return mesh
-
-
-def _standing(vertices: np.ndarray, size: float) -> np.ndarray:
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    base = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-    longest = float((high - low).max())
-    return ((vertices - base) * (size / longest if longest > 0 else 1.0)).astype(np.float32)
 
 
 def _join_triangles(mesh: bpy.types.Mesh) -> None:
@@ -127,14 +155,20 @@ def _image(provenance: Provenance, glb: GlbMesh, *, is_packed: bool) -> bpy.type
         image = bpy.data.images.load(str(path))
         image.name = provenance.name
         return image
+    return packed_image(provenance.name, glb.texture_png)
+
+
+def packed_image(name: str, png: bytes) -> bpy.types.Image:
+    """A picture that is kept in the .blend file alone."""
     # The size given here is replaced by the PNG's own when the packed data is first read.
-    image = bpy.data.images.new(provenance.name, 1, 1)
-    image.pack(data=glb.texture_png, data_len=len(glb.texture_png))
+    image = bpy.data.images.new(name, 1, 1)
+    image.pack(data=png, data_len=len(png))
     image.source = "FILE"
     return image
 
 
-def _material(name: str, image: bpy.types.Image) -> bpy.types.Material:
+def new_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
+    """A rough material without metal that shows a picture."""
     material = bpy.data.materials.new(name)
     if material.node_tree is None:  # always there from 5.0 on, where the switch is deprecated
         material.use_nodes = True
@@ -174,6 +208,14 @@ def _select(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
         other.select_set(False, view_layer=layer)
     obj.select_set(True, view_layer=layer)
     layer.objects.active = obj
+
+
+def hide(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
+    """Hide what a result takes the place of, unless the artist works on it."""
+    layer = _view_layer(scene)
+    if obj.mode == "OBJECT" and obj.name in layer.objects:
+        obj.hide_set(True, view_layer=layer)
+        obj.hide_render = True
 
 
 def _scene(name: str) -> bpy.types.Scene:

@@ -2,7 +2,7 @@
 
 import enum
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,6 +95,8 @@ class Job:
     message: str = ""
     """Why the job failed, and what to do about it."""
     report: dict[str, protocol.Json] = field(default_factory=dict)
+    deliver: "Callable[[Job], object] | None" = None
+    """What is done with the result; None imports it."""
     object_name: str = ""
     """Name of the object it was imported as; empty before."""
 
@@ -106,7 +108,7 @@ class Job:
     @property
     def is_mesh(self) -> bool:
         """It ends in a textured mesh, not in a stage on the way there."""
-        return self.request.stop_after is protocol.Stage.TEXTURE
+        return self.request.stop_after is protocol.Stage.TEXTURE and self.request.edited is None
 
     @property
     def is_preview(self) -> bool:

@@ -12,7 +12,7 @@ names and paths, never Blender's objects, which do not outlive an undo or a load
 import logging
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +21,13 @@ import bpy
 from ..backend import protocol
 from . import journal, timings
 from .client import Client, State
-from .errors import AddonError, JobError
+from .errors import AddonError, JobError, SetupError
 from .folders import PREVIEWS, Write, is_ours, make_folder, request_for
-from .glb import read_glb
-from .importer import Provenance, import_mesh
+from .glb import GlbMesh, read_glb
+from .importer import Provenance, Surface, import_mesh, weld
 from .job import MOVES, Job, JobState, Settings
 from .launch import Launch
-from .placement import Placement
+from .placement import Placement, Treatment
 
 __all__ = ["MOVES", "SESSION", "Job", "JobState", "Session", "Settings"]
 
@@ -45,6 +45,8 @@ class Session:
         self.launch: Launch | None = None
         """How to start the backend; the artist's last word."""
         self.file_number = 0
+        self.prepared: dict[str, tuple[GlbMesh, Surface]] = {}
+        """Meshes read and welded, by job, that are imported next; an import in one go would be felt."""
         self.notice = ""
         """Last warning of the backend that belongs to no job."""
 
@@ -75,24 +77,62 @@ def submit(
     Raises:
         AddonError: the picture, the settings, the data folder or the backend's Python cannot be used.
     """
-    is_preview = stop_after is protocol.Stage.MATTE
-    folder = make_folder(launch.data_root, title, kind=PREVIEWS if is_preview else "")
-    try:
+
+    def prepare(folder: Path) -> protocol.Request:
         mask = write_mask(folder) if write_mask else None
-        request = request_for(write_picture(folder), mask, settings, stop_after=stop_after)
+        return request_for(write_picture(folder), mask, settings, stop_after=stop_after)
+
+    is_preview = stop_after is protocol.Stage.MATTE
+    job_id = submit_prepared(
+        prepare,
+        title=title,
+        launch=launch,
+        placement=settings.placement,
+        treatment=settings.treatment,
+        kind=PREVIEWS if is_preview else "",
+    )
+    status(job_id).wants_import = stop_after is protocol.Stage.TEXTURE
+    return job_id
+
+
+def submit_prepared(
+    prepare: Callable[[Path], protocol.Request],
+    *,
+    title: str,
+    launch: Launch,
+    placement: Placement,
+    treatment: Treatment,
+    kind: str = "",
+    deliver: Callable[[Job], object] | None = None,
+) -> str:
+    """Start a job in a folder that is filled first, as with copies of another job's artifacts.
+
+    Args:
+        prepare: gets the job's folder, fills it and returns what is asked for.
+        kind: where the folder lies, if not with those of the history.
+        deliver: what is done with the result; None imports it.
+
+    Raises:
+        AddonError: what `prepare` raises, or the data folder or the backend's Python cannot be used.
+    """
+    folder = make_folder(launch.data_root, title, kind=kind)
+    try:
+        request = prepare(folder)
         _start_backend(launch)
-    except AddonError:
+    except (AddonError, OSError) as error:
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise SetupError(f"Cannot write to {folder}: {error.strerror}.") from error
         raise
     job = Job(
         id=folder.name,
         title=title,
         folder=folder,
         request=request,
-        placement=settings.placement,
-        treatment=settings.treatment,
+        placement=placement,
+        treatment=treatment,
         file_number=SESSION.file_number,
-        wants_import=stop_after is protocol.Stage.TEXTURE,
+        deliver=deliver,
     )
     _queue(job)
     return job.id
@@ -114,6 +154,10 @@ def run_again(job_id: str, *, launch: Launch, start_from: protocol.Stage | None 
     except protocol.ProtocolError as error:
         raise JobError(f"{job.title} cannot go on: {error}.") from error
     _start_backend(launch)
+    if (
+        job.request.stop_after is not protocol.Stage.TEXTURE
+    ):  # what it was started for is done; now it goes on to a mesh
+        job.deliver = None
     job.begin_again(request)
     job.file_number = SESSION.file_number
     SESSION.jobs.pop(job.id)  # to the end of the queue
@@ -226,6 +270,20 @@ def result(job_id: str) -> Path:
     return job.folder / protocol.STAGE_FILES[protocol.Stage.TEXTURE][0]
 
 
+def deliver(job_id: str) -> object:
+    """Do with a job's result what the job was started for: import it, unless that is something else.
+
+    Raises:
+        AddonError: the job has no result, or it cannot be used.
+    """
+    job = status(job_id)
+    if job.deliver is None:
+        return import_result(job_id)
+    result(job_id)  # raises what went wrong
+    job.wants_import, job.message = False, ""
+    return job.deliver(job)
+
+
 def import_result(job_id: str, placement: Placement | None = None) -> bpy.types.Object:
     """Put a job's mesh into the scene, at the job's own place if no other is given.
 
@@ -234,8 +292,10 @@ def import_result(job_id: str, placement: Placement | None = None) -> bpy.types.
     """
     job = status(job_id)
     path = result(job_id)
+    glb, surface = SESSION.prepared.pop(job_id, None) or _read(path)
     obj = import_mesh(
-        read_glb(path),
+        glb,
+        surface=surface,
         placement=placement or job.placement,
         treatment=job.treatment,
         provenance=Provenance(name=job.title, folder=job.folder, properties=_properties(job)),
@@ -243,6 +303,15 @@ def import_result(job_id: str, placement: Placement | None = None) -> bpy.types.
     job.object_name, job.wants_import, job.message = obj.name, False, ""
     journal.write(job)
     return obj
+
+
+def prepare(job_id: str) -> None:
+    """Read a job's mesh, so that `import_result` has less to do.
+
+    Raises:
+        AddonError: the job has no mesh, or its file was damaged since.
+    """
+    SESSION.prepared[job_id] = _read(result(job_id))
 
 
 def remember(earlier: Iterable[Job]) -> None:
@@ -257,6 +326,11 @@ def stop_backend() -> None:
             _end(job, JobState.CANCELLED)
     for event in SESSION.client.stop():
         _follow(event)
+
+
+def _read(path: Path) -> tuple[GlbMesh, Surface]:
+    glb = read_glb(path)
+    return glb, weld(glb)
 
 
 def _queue(job: Job) -> None:

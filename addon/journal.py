@@ -34,6 +34,7 @@ class Entry:
     collection: str = ""
     location: tuple[float, ...] | None = None
     size: float = 1.0
+    aligned_to: str = ""
     pack: bool = True
     quads: bool = False
     is_asset: bool = False
@@ -49,6 +50,7 @@ class Entry:
             collection=self.collection,
             location=(x, y, z) if self.location else None,
             size=self.size,
+            aligned_to=self.aligned_to,
         )
 
     @property
@@ -76,6 +78,7 @@ def write(job: Job) -> None:
         collection=place.collection,
         location=place.location,
         size=place.size,
+        aligned_to=place.aligned_to,
         pack=treatment.pack,
         quads=treatment.quads,
         is_asset=treatment.is_asset,

@@ -18,6 +18,10 @@ class Placement:
     size: float = 1.0
     """Longest side of the object in metres; the scene's unit scale makes Blender units of it."""
 
+    aligned_to: str = ""
+    """Name of an object made from an earlier state of the same thing: its place, turn and scale are taken,
+    and it is hidden. Empty or gone means the location and size above."""
+
     def __post_init__(self) -> None:
         if not 0 < self.size < float("inf"):
             raise AddonError(f"The size must be above zero, got {self.size:g}.")

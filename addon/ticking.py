@@ -112,7 +112,7 @@ def _import(job: Job) -> None:
         job.message = "Another file was opened meanwhile. Import it where you want it."
         return
     try:
-        jobs.import_result(job.id)
+        jobs.deliver(job.id)
     except AddonError as error:
         job.message = str(error)
 
