@@ -14,13 +14,17 @@ from . import (
     overlay,
     panel,
     panel_history,
+    panel_rework,
     panel_settings,
     preferences,
     previews,
     properties,
+    retexture,
     rows,
+    shape_editing,
     source_operators,
     ticking,
+    views_editing,
 )
 from .installer import model_operators
 from .installer import operators as install_operators
@@ -37,8 +41,12 @@ CLASSES = (
     *backend_operators.CLASSES,
     *install_operators.CLASSES,
     *model_operators.CLASSES,
+    *views_editing.CLASSES,
+    *shape_editing.CLASSES,
+    *retexture.CLASSES,
     *panel.CLASSES,
     *panel_history.CLASSES,
+    *panel_rework.CLASSES,
     *panel_settings.CLASSES,
     *menus.CLASSES,
 )
@@ -51,6 +59,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.register()
+    views_editing.register()
     rows.register()
     previews.register()
     overlay.register()
@@ -77,6 +86,7 @@ def unregister() -> None:
     overlay.unregister()
     previews.unregister()
     rows.unregister()
+    views_editing.unregister()
     properties.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -1,0 +1,118 @@
+"""What can be made of an object that is there: its views, its coarse shape and its texture, to be edited."""
+
+import bpy
+
+from ..backend.protocol import NUM_TILES
+from . import rework, shape_editing, views_editing
+from .drawing import CATEGORY, Tab, draw_text, layout_of
+from .frames import frame_of
+from .retexture import ONE2345_OT_refresh_texture, ONE2345_OT_retexture
+from .shape_editing import ONE2345_OT_continue_from_shape, ONE2345_OT_edit_shape
+from .views_editing import (
+    ONE2345_OT_continue_from_views,
+    ONE2345_OT_open_views,
+    ONE2345_OT_render_tiles,
+    ONE2345_OT_replace_tile,
+    ONE2345_OT_reroll_tiles,
+)
+from .views_sheet import COLUMNS
+
+_CHOOSE = "Choose views by their numbers on the sheet"
+
+
+class _Part(Tab):
+    """Where these panels stand, and when."""
+
+    bl_parent_id = "ONE2345_PT_generate"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
+
+
+class ONE2345_PT_views(_Part, bpy.types.Panel):
+    """The six views that an object is made from"""
+
+    bl_label = "Six Views"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw what can be done with them."""
+        draw_views(context, layout_of(self))
+
+
+class ONE2345_PT_views_image(bpy.types.Panel):
+    """The six views, beside the sheet itself"""
+
+    bl_label = "Six Views"
+    bl_space_type = "IMAGE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = CATEGORY
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only beside a sheet."""
+        space = context.space_data
+        return isinstance(space, bpy.types.SpaceImageEditor) and bool(rework.job_of(space.image))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw what can be done with it."""
+        draw_views(context, layout_of(self))
+
+
+class ONE2345_PT_shape(_Part, bpy.types.Panel):
+    """The coarse shape that an object is made from"""
+
+    bl_label = "Coarse Shape"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw what can be done with it."""
+        layout = layout_of(self)
+        layout.operator(ONE2345_OT_edit_shape.bl_idname, icon="EDITMODE_HLT")
+        if (shape := shape_editing.shape_in(context)) is not None:
+            layout.label(text=shape.name, icon="MESH_CUBE", translate=False)
+            _draw_main(layout, ONE2345_OT_continue_from_shape.bl_idname)
+
+
+class ONE2345_PT_retexture(_Part, bpy.types.Panel):
+    """The texture of the active mesh"""
+
+    bl_label = "Texture"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a mesh that is no coarse shape."""
+        return ONE2345_OT_retexture.poll(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw what can be done with it."""
+        layout = layout_of(self)
+        layout.operator(ONE2345_OT_retexture.bl_idname, icon="TEXTURE")
+        if frame_of(context.object) is not None:
+            layout.operator(ONE2345_OT_refresh_texture.bl_idname, icon="FILE_REFRESH")
+
+
+CLASSES = (ONE2345_PT_views, ONE2345_PT_views_image, ONE2345_PT_shape, ONE2345_PT_retexture)
+
+
+def draw_views(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
+    """Draw the buttons of a sheet, and the choice of its tiles."""
+    layout.operator(ONE2345_OT_open_views.bl_idname, icon="IMAGE_DATA")
+    if not views_editing.has_sheet(context):
+        return
+    settings = views_editing.views_settings(context)
+    sheet = views_editing.sheet_of(context)
+    layout.label(text=sheet.name, icon="IMAGE_RGB", translate=False)
+    grid = layout.grid_flow(row_major=True, columns=COLUMNS, even_columns=True, align=True)
+    for index in range(NUM_TILES):
+        grid.prop(settings, "tiles", index=index, text=str(index + 1), toggle=True, translate=False)
+    if not any(settings.tiles):
+        draw_text(context, layout, _CHOOSE, icon="INFO")
+    column = layout.column(align=True)
+    column.enabled = any(settings.tiles)
+    column.operator(ONE2345_OT_reroll_tiles.bl_idname, text="Re-roll", icon="FILE_REFRESH")
+    column.operator(ONE2345_OT_replace_tile.bl_idname, text="From File...", icon="FILEBROWSER")
+    column.operator(ONE2345_OT_render_tiles.bl_idname, text="From Scene", icon="RENDER_STILL")
+    _draw_main(layout, ONE2345_OT_continue_from_views.bl_idname)
+
+
+def _draw_main(layout: bpy.types.UILayout, operator: str) -> None:
+    column = layout.column()
+    column.scale_y = 1.4
+    column.operator(operator, icon="PLAY")

@@ -1,0 +1,193 @@
+"""Going on from what a job has made, in a new job with copies of its artifacts: nothing made is lost."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..backend import protocol
+from ..backend.protocol import STAGE_FILES, Device, Request, Stage
+from . import jobs, ticking
+from .errors import JobError
+from .folders import JOBS, title_of
+from .frames import Frame, frame_of
+from .importer import PROPERTY_PREFIX
+from .job import Job, JobState
+from .options import panel_placement, panel_treatment
+from .placement import Placement
+from .preferences import data_root, launch_from, preferences
+from .units import metres_per_unit
+
+if TYPE_CHECKING:
+    Prepare = Callable[[Path], Request]
+
+JOB = PROPERTY_PREFIX + "job"
+KIND = PROPERTY_PREFIX + "kind"
+"""What an object of ours is that is no result."""
+RESULT = PROPERTY_PREFIX + "result"
+"""The object that a sheet of views or a coarse shape belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The job to go on from."""
+
+    id: str
+    title: str
+    folder: Path
+    request: Request
+
+    def path(self, stage: Stage) -> Path:
+        """The file of a stage that is looked at or edited.
+
+        Raises:
+            JobError: it was not made yet.
+        """
+        path = self.folder / STAGE_FILES[stage][0]
+        if not path.is_file():
+            raise JobError(f"{self.title} has no {path.name}. Continue the job first, or choose another.")
+        return path
+
+    def copy(self, stages: Sequence[Stage], folder: Path) -> None:
+        """Copy what is there of the stages' artifacts, with the record of what they were made from."""
+        names = [name for stage in stages for name in STAGE_FILES[stage]]
+        for name in (*names, protocol.RECORD_FILE):
+            if (self.folder / name).is_file():
+                shutil.copyfile(self.folder / name, folder / name)
+
+
+def origin_of(context: bpy.types.Context, job_id: str) -> Origin:
+    """The job named, of this session or an earlier one.
+
+    Raises:
+        JobError: its folder is gone.
+    """
+    known = jobs.SESSION.jobs.get(job_id)
+    folder = known.folder if known else data_root(preferences(context)) / JOBS / job_id
+    try:
+        data = protocol.parse_json((folder / protocol.REQUEST_FILE).read_bytes())
+        request = protocol.from_data(Request, data)
+    except (OSError, protocol.ProtocolError) as error:
+        raise JobError(f"The folder of the job {job_id} is gone or damaged: {folder}.") from error
+    return Origin(job_id, known.title if known else title_of(folder), folder, request)
+
+
+def chosen_job(context: bpy.types.Context, job_id: str) -> str:
+    """The job named, else the active object's, else the newest that is done.
+
+    Raises:
+        JobError: there is none.
+    """
+    if found := job_id or job_of(context.object):
+        return found
+    done = [job.id for job in jobs.recent() if job.state is JobState.DONE]
+    if not done:
+        raise JobError("There is no finished object. Select one, or generate one first.")
+    return done[0]
+
+
+def job_of(item: bpy.types.ID | None) -> str:
+    """The job that an object or image was made by; empty for all others."""
+    value = item.get(JOB) if item is not None else None
+    return value if isinstance(value, str) else ""
+
+
+def result_of(context: bpy.types.Context, job_id: str) -> bpy.types.Object | None:
+    """The object in the scene that a job has made."""
+    objects = context.scene.objects if context.scene else ()
+    found = (item for item in objects if job_of(item) == job_id and KIND not in item and frame_of(item))
+    return next(found, None)
+
+
+def kept_result(item: bpy.types.ID) -> bpy.types.Object | None:
+    """The object that a sheet or coarse shape belongs to, if it is still in the file."""
+    found = item.get(RESULT)
+    return found if isinstance(found, bpy.types.Object) and found.name in bpy.data.objects else None
+
+
+def new_frame(context: bpy.types.Context) -> Frame:
+    """Where generation space stands for a job that has no object in the scene: on the 3D cursor."""
+    size = panel_placement(context).size
+    return Frame((0.0, 0.0, -0.5), size / metres_per_unit(context.scene) if context.scene else size)
+
+
+def start(
+    context: bpy.types.Context,
+    origin: Origin,
+    prepare: "Prepare",
+    *,
+    aligned_to: str = "",
+    kind: str = "",
+    deliver: Callable[[Job], object] | None = None,
+    wait: bool = False,
+) -> str:
+    """Start a job that goes on from another one; returns its id.
+
+    Args:
+        prepare: Fills the new job's folder and returns its request.
+        aligned_to: Name of the object whose place the result takes.
+        kind: Where the job's folder lies, if not with those of the history.
+        deliver: What is done with the result; by default it is imported.
+        wait: Block until that is done; always so in background mode.
+
+    Raises:
+        AddonError: of any kind.
+    """
+    job_id = jobs.submit_prepared(
+        prepare,
+        title=origin.title,
+        launch=launch_from(context),
+        placement=aligned_placement(context, aligned_to),
+        treatment=panel_treatment(context),
+        kind=kind,
+        deliver=deliver,
+    )
+    ticking.start()
+    if wait or bpy.app.background:
+        jobs.status(job_id).wants_import = False
+        jobs.wait(job_id)
+        jobs.deliver(job_id)
+    return job_id
+
+
+def request_like(
+    context: bpy.types.Context,
+    origin: Origin,
+    *,
+    stop_after: Stage = Stage.TEXTURE,
+    reroll: tuple[int, ...] = (),
+    reroll_seed: int = 0,
+    keep_uvs: bool = False,
+    edited: str | None = None,
+) -> Request:
+    """What the other job was asked for, to be asked again, with a change."""
+    image, mask = (
+        path if path and Path(path).is_file() else None
+        for path in (origin.request.image, origin.request.mask)
+    )
+    return replace(
+        origin.request,
+        image=image,
+        mask=mask,
+        device=Device[preferences(context).device],
+        start_from=None,
+        stop_after=stop_after,
+        reroll=reroll,
+        reroll_seed=reroll_seed,
+        keep_uvs=keep_uvs,
+        edited=edited,
+    )
+
+
+def aligned_placement(context: bpy.types.Context, name: str) -> Placement:
+    """The panel's placement, but in the place of an object, if there is one of that name."""
+    base = panel_placement(context)
+    other = bpy.data.objects.get(name) if name else None
+    if other is None:
+        return base
+    x, y, z = other.matrix_world.translation
+    homes = [home.name for home in other.users_collection]
+    return replace(base, aligned_to=name, location=(x, y, z), collection=homes[0] if homes else "")

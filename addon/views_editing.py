@@ -1,0 +1,401 @@
+"""The six views as an object of work: a sheet in the Image Editor, its cameras, and jobs that go on."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+from mathutils import Matrix
+
+from ..backend.protocol import MAX_SEED, NUM_TILES, STAGE_FILES, Request, Stage
+from . import pictures, rework, ticking, views_cameras, views_sheet
+from .errors import SourceError
+from .frames import frame_of
+from .job import Job
+from .options import UNSAVED
+from .properties import current_scene
+from .reporting import reported
+from .rework import JOB, RESULT, Origin
+
+if TYPE_CHECKING:
+    from .reporting import Returned
+
+ROOT = "one2345_root"
+"""The job that a sheet was opened from; its cameras know it by that."""
+NAME = "one2345_views"
+"""Name of the settings in a scene."""
+
+
+class ONE2345_PG_views(bpy.types.PropertyGroup):
+    """The sheet that is worked on"""
+
+    if TYPE_CHECKING:
+        sheet: bpy.types.Image | None
+        tiles: Sequence[bool]
+    else:
+        sheet: bpy.props.PointerProperty(
+            type=bpy.types.Image,
+            name="Sheet",
+            description="Six views, opened from a job",
+            poll=lambda _, image: bool(rework.job_of(image)),
+        )
+        tiles: bpy.props.BoolVectorProperty(
+            name="Tiles", description="The views that the buttons below work on", size=NUM_TILES
+        )
+
+
+class _OnTiles:
+    """An operator on some tiles of the sheet; without any named, on those chosen in the panel."""
+
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads a plain set
+
+    if TYPE_CHECKING:
+        tiles: Sequence[bool]
+        properties: bpy.types.OperatorProperties
+    else:
+        tiles: bpy.props.BoolVectorProperty(name="Tiles", size=NUM_TILES, options=UNSAVED)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a sheet open."""
+        return has_sheet(context)
+
+    def numbers(self, context: bpy.types.Context) -> list[int]:
+        """The tiles, by number.
+
+        Raises:
+            SourceError: none is chosen.
+        """
+        is_set = self.properties.is_property_set("tiles")
+        flags = self.tiles if is_set else views_settings(context).tiles
+        numbers = [number for number, flag in enumerate(flags, 1) if flag]
+        if not numbers:
+            raise SourceError("Choose a view first: the numbers are those on the sheet, row by row.")
+        return numbers
+
+
+class ONE2345_OT_open_views(bpy.types.Operator):
+    """Open the six views in the Image Editor and put their cameras into the scene"""
+
+    bl_idname = "one2345.open_views"
+    bl_label = "Open Views"
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads a plain set
+
+    if TYPE_CHECKING:
+        job: str
+    else:
+        job: bpy.props.StringProperty(name="Job", description="Id of the job", options=UNSAVED)
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Open the views of the job named, of the active object, or of the newest job."""
+        return reported(self, lambda: open_views(context, self.job))
+
+
+class ONE2345_OT_replace_tile(_OnTiles, bpy.types.Operator):
+    """Put a picture on disk in place of the chosen view"""
+
+    bl_idname = "one2345.replace_tile"
+    bl_label = "Replace View from File"
+
+    if TYPE_CHECKING:
+        filepath: str
+        filter_glob: str
+    else:
+        filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options=UNSAVED)
+        filter_glob: bpy.props.StringProperty(default=pictures.FILE_FILTER, options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> "Returned":
+        """Ask for the picture."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Replace it."""
+        return reported(self, lambda: self._replace(context))
+
+    def _replace(self, context: bpy.types.Context) -> None:
+        path = pictures.from_file(self.filepath)(Path())
+        sheet = sheet_of(context)
+        pixels = views_sheet.pixels_of(sheet)
+        picture = views_sheet.fitted(views_sheet.read(path), views_sheet.tile_px(pixels))
+        for number in self.numbers(context):
+            views_sheet.tile(pixels, number)[:] = picture
+        change(context, sheet, pixels)
+
+
+class ONE2345_OT_render_tiles(_OnTiles, bpy.types.Operator):
+    """Render the chosen views from their cameras, as the scene is now"""
+
+    bl_idname = "one2345.render_tiles"
+    bl_label = "Render Views from Scene"
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Render them."""
+        return reported(self, lambda: self._render(context))
+
+    def _render(self, context: bpy.types.Context) -> None:
+        if ticking.has_render():
+            raise SourceError("A render is running. Wait for its end.")
+        scene, sheet = current_scene(context), sheet_of(context)
+        pixels = views_sheet.pixels_of(sheet)
+        side = views_sheet.tile_px(pixels)
+        for number in self.numbers(context):
+            camera = views_cameras.camera_of(scene, sheet.get(ROOT, ""), number)
+            views_sheet.tile(pixels, number)[:] = views_cameras.take_picture(scene, camera, side)
+        change(context, sheet, pixels)
+
+
+class ONE2345_OT_reroll_tiles(_OnTiles, bpy.types.Operator):
+    """Draw the chosen views anew, to go with the others, which stay as they are"""
+
+    bl_idname = "one2345.reroll_tiles"
+    bl_label = "Re-roll Views"
+    bl_options = set()  # noqa: RUF012 - it only starts a job
+
+    if TYPE_CHECKING:
+        seed: int
+        wait: bool
+    else:
+        seed: bpy.props.IntProperty(
+            name="Seed", description="Not set: another one each time", min=0, max=MAX_SEED, options=UNSAVED
+        )
+        wait: bpy.props.BoolProperty(
+            name="Wait", description="Block until the views are there", options=UNSAVED
+        )
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Start the job."""
+        return reported(self, lambda: self._reroll(context))
+
+    def _reroll(self, context: bpy.types.Context) -> None:
+        seed = self.seed if self.properties.is_property_set("seed") else random.randint(0, MAX_SEED)
+        reroll(context, sheet_of(context), self.numbers(context), seed=seed, wait=self.wait)
+
+
+class ONE2345_OT_continue_from_views(bpy.types.Operator):
+    """Make the object anew from the sheet as it is now; the earlier object and its files stay"""
+
+    bl_idname = "one2345.continue_from_views"
+    bl_label = "Continue from Views"
+
+    if TYPE_CHECKING:
+        wait: bool
+    else:
+        wait: bpy.props.BoolProperty(
+            name="Wait", description="Block until the object is in the scene", options=UNSAVED
+        )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a sheet open."""
+        return has_sheet(context)
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Start the job."""
+        return reported(self, lambda: continue_from(context, sheet_of(context), wait=self.wait))
+
+
+CLASSES = (
+    ONE2345_PG_views,
+    ONE2345_OT_open_views,
+    ONE2345_OT_replace_tile,
+    ONE2345_OT_render_tiles,
+    ONE2345_OT_reroll_tiles,
+    ONE2345_OT_continue_from_views,
+)
+
+
+def register() -> None:
+    """Add the settings to every scene; their class is registered by then."""
+    setattr(bpy.types.Scene, NAME, bpy.props.PointerProperty(type=ONE2345_PG_views))
+
+
+def unregister() -> None:
+    """Take the settings away again."""
+    delattr(bpy.types.Scene, NAME)
+
+
+def views_settings(context: bpy.types.Context) -> ONE2345_PG_views:
+    """What is chosen in the current scene."""
+    return getattr(current_scene(context), NAME)  # made by `register`
+
+
+def has_sheet(context: bpy.types.Context) -> bool:
+    """Whether there is a sheet to work on."""
+    return context.scene is not None and _sheet(context) is not None
+
+
+def sheet_of(context: bpy.types.Context) -> bpy.types.Image:
+    """The sheet in the Image Editor at hand, else the one that was opened last in this scene.
+
+    Raises:
+        SourceError: there is none.
+    """
+    sheet = _sheet(context)
+    if sheet is None:
+        raise SourceError("No views are open. Open some first.")
+    return sheet
+
+
+def _sheet(context: bpy.types.Context) -> bpy.types.Image | None:
+    space = context.space_data
+    shown = space.image if isinstance(space, bpy.types.SpaceImageEditor) else None
+    return shown if rework.job_of(shown) else views_settings(context).sheet
+
+
+def open_views(context: bpy.types.Context, job_id: str) -> bpy.types.Image:
+    """Open a job's sheet as an image, and place its cameras; a sheet that is open already is shown as it is.
+
+    Raises:
+        AddonError: the job has no views, or does not tell its cameras.
+    """
+    origin = rework.origin_of(context, rework.chosen_job(context, job_id))
+    rig = views_cameras.rig_of(origin.folder)
+    result = rework.result_of(context, origin.id)
+    sheet = _open_sheet(origin.id)
+    if sheet is None:
+        sheet = _new_sheet(origin, views_sheet.read(origin.path(Stage.VIEWS)), root=origin.id, result=result)
+    frame = frame_of(result) or rework.new_frame(context)
+    scene = current_scene(context)
+    views_cameras.place_cameras(
+        scene,
+        rig,
+        title=origin.title,
+        job_id=sheet.get(ROOT, origin.id),
+        frame=frame,
+        world_from_own=result.matrix_world if result else Matrix.Translation(scene.cursor.location),
+    )
+    views_settings(context).sheet = sheet
+    _show(context, sheet)
+    return sheet
+
+
+def reroll(
+    context: bpy.types.Context,
+    sheet: bpy.types.Image,
+    numbers: Sequence[int],
+    *,
+    seed: int,
+    wait: bool = False,
+) -> str:
+    """Start a job that draws some views of a sheet anew; returns its id. The result is a sheet of its own.
+
+    Raises:
+        AddonError: of any kind.
+    """
+    origin = rework.origin_of(context, rework.job_of(sheet))
+    pixels, root = views_sheet.pixels_of(sheet), str(sheet.get(ROOT, origin.id))
+
+    def prepare(folder: Path) -> Request:
+        _copy_with_sheet(origin, pixels, folder)
+        return rework.request_like(
+            context, origin, reroll=tuple(numbers), reroll_seed=seed, stop_after=Stage.VIEWS
+        )
+
+    return rework.start(
+        context, origin, prepare, deliver=lambda job: _take_rerolled(job, root, numbers), wait=wait
+    )
+
+
+def continue_from(context: bpy.types.Context, sheet: bpy.types.Image, *, wait: bool = False) -> str:
+    """Start a job that makes an object from a sheet; returns its id.
+
+    Raises:
+        AddonError: of any kind.
+    """
+    origin = rework.origin_of(context, rework.job_of(sheet))
+    pixels = views_sheet.pixels_of(sheet)
+    views_sheet.tile_px(pixels)  # raises where it is no sheet any more
+
+    def prepare(folder: Path) -> Request:
+        _copy_with_sheet(origin, pixels, folder)
+        return rework.request_like(context, origin)
+
+    result = rework.kept_result(sheet)
+    return rework.start(context, origin, prepare, aligned_to=result.name if result else "", wait=wait)
+
+
+def change(context: bpy.types.Context, sheet: bpy.types.Image, pixels: "views_sheet.Pixels") -> None:
+    """Put changed pixels in a sheet's place, as a new image: undo knows images, but not their pixels."""
+    changed = views_sheet.new_image(sheet.name, pixels)
+    _take_over(sheet, changed, job_id=rework.job_of(sheet))
+
+
+def _copy_with_sheet(origin: Origin, pixels: "views_sheet.Pixels", folder: Path) -> None:
+    """Copy a job up to its views; a sheet that was not changed stays the very file."""
+    origin.copy((Stage.MATTE, Stage.VIEWS), folder)
+    path = folder / STAGE_FILES[Stage.VIEWS][0]
+    if not path.is_file() or not _is_same(views_sheet.read(path), pixels):
+        views_sheet.write(pixels, path)
+
+
+def _is_same(one: "views_sheet.Pixels", other: "views_sheet.Pixels") -> bool:
+    return one.shape == other.shape and bool((one == other).all())
+
+
+def _open_sheet(job_id: str) -> bpy.types.Image | None:
+    """The sheet that was opened from a job, or that it has drawn."""
+    sheets = (image for image in bpy.data.images if rework.job_of(image))
+    return next((sheet for sheet in sheets if job_id in (sheet.get(ROOT), rework.job_of(sheet))), None)
+
+
+def _take_rerolled(job: Job, root: str, numbers: Sequence[int]) -> None:
+    """Show the new views beside the others as they are now: the artist may have painted on meanwhile."""
+    drawn = views_sheet.read(job.folder / STAGE_FILES[Stage.VIEWS][0])
+    old = _open_sheet(root)
+    if old is None:
+        raise SourceError(f"The sheet is gone; the new views are in {job.folder}.")
+    pixels = views_sheet.pixels_of(old)
+    for number in numbers:
+        views_sheet.tile(pixels, number)[:] = views_sheet.tile(drawn, number)
+    _take_over(old, views_sheet.new_image(old.name, pixels), job_id=job.id)
+    bpy.ops.ed.undo_push(message="Re-roll Views")
+
+
+def _new_sheet(
+    origin: Origin, pixels: "views_sheet.Pixels", *, root: str, result: bpy.types.Object | None
+) -> bpy.types.Image:
+    sheet = views_sheet.new_image(f"{origin.title} views", pixels)
+    sheet[JOB], sheet[ROOT] = origin.id, root
+    if result is not None:
+        sheet[RESULT] = result
+    return sheet
+
+
+def _take_over(old: bpy.types.Image, new: bpy.types.Image, *, job_id: str) -> None:
+    """Let a new sheet stand wherever the old one did; the old one is a plain image from now on."""
+    new[JOB], new[ROOT] = job_id, old.get(ROOT, job_id)
+    if (result := rework.kept_result(old)) is not None:
+        new[RESULT] = result
+    del old[JOB]
+    for scene in bpy.data.scenes:
+        settings = getattr(scene, NAME)
+        if settings.sheet == old:
+            settings.sheet = new
+    for space in _image_editors():
+        if space.image == old:
+            space.image = new
+
+
+def _show(context: bpy.types.Context, sheet: bpy.types.Image) -> None:
+    """Show a sheet where pictures are shown, and without such a place in a window of its own."""
+    editors = _image_editors()
+    if not editors and not bpy.app.background:
+        bpy.ops.wm.window_new()
+        area = context.window_manager.windows[-1].screen.areas[0]
+        area.type = "IMAGE_EDITOR"
+        editors = _image_editors()
+    if editors:
+        editors[-1].image = sheet
+
+
+def _image_editors() -> list[bpy.types.SpaceImageEditor]:
+    manager = bpy.context.window_manager
+    spaces = [
+        area.spaces.active
+        for window in (manager.windows if manager else ())
+        for area in window.screen.areas
+        if area.type == "IMAGE_EDITOR"
+    ]
+    return [space for space in spaces if isinstance(space, bpy.types.SpaceImageEditor)]

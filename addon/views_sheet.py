@@ -1,0 +1,158 @@
+"""A sheet of six views as an image of the .blend file: its tiles as bytes, and back.
+
+Tiles are numbered 1 to 6, row by row from the top left, as on the sheet that the backend writes. Pixels are
+rows from the top down, straight alpha, 8 bits: what is not touched comes out as it went in.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+
+from ..backend.protocol import NUM_TILES
+from .errors import SourceError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+
+COLUMNS = 2
+ROWS = NUM_TILES // COLUMNS
+_LINEAR_LIMIT = 0.0031308
+
+
+def pixels_of(image: bpy.types.Image) -> "Pixels":
+    """The picture as it looks now, painted strokes included.
+
+    Raises:
+        SourceError: it holds no picture.
+    """
+    if not image.has_data:
+        try:
+            image.update()  # makes Blender load the picture, or raise
+        except RuntimeError as error:
+            raise SourceError(f"{image.name} holds no picture. Choose another.") from error
+    width, height = image.size
+    flat = np.empty(width * height * image.channels, dtype=np.float32)
+    image.pixels.foreach_get(flat)
+    values = flat.reshape(height, width, image.channels)[::-1]
+    if image.is_float:
+        values = _srgb(values)
+    return np.rint(_rgba(values).clip(0, 1) * 255).astype(np.uint8)
+
+
+def fill(image: bpy.types.Image, pixels: "Pixels") -> None:
+    """Put pixels into an image of the same size, and keep them in the .blend file."""
+    image.pixels.foreach_set((pixels[::-1].astype(np.float32) / 255).ravel())
+    image.update()
+    image.pack()
+
+
+def new_image(name: str, pixels: "Pixels") -> bpy.types.Image:
+    """Make an image of the .blend file."""
+    height, width, _ = pixels.shape
+    image = bpy.data.images.new(name, width, height, alpha=True)
+    fill(image, pixels)
+    return image
+
+
+def read(path: Path) -> "Pixels":
+    """The pixels of a picture file.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    try:
+        image = bpy.data.images.load(str(path))
+    except RuntimeError as error:
+        raise SourceError(f"{path} is no picture that Blender can read.") from error
+    try:
+        return pixels_of(image)
+    finally:
+        bpy.data.images.remove(image)
+
+
+def write(pixels: "Pixels", path: Path) -> None:
+    """Write pixels as a PNG file.
+
+    Raises:
+        SourceError: the place cannot be written.
+    """
+    height, width, _ = pixels.shape
+    image = bpy.data.images.new(path.stem, width, height, alpha=True)
+    try:
+        image.pixels.foreach_set((pixels[::-1].astype(np.float32) / 255).ravel())
+        image.filepath_raw, image.file_format = str(path), "PNG"
+        image.save()
+    except RuntimeError as error:
+        raise SourceError(f"Cannot write {path}.") from error
+    finally:
+        bpy.data.images.remove(image)
+
+
+def tile_px(pixels: "Pixels") -> int:
+    """Side of a tile.
+
+    Raises:
+        SourceError: this is no sheet of 3 rows of 2 square tiles.
+    """
+    height, width, _ = pixels.shape
+    side = width // COLUMNS
+    if side == 0 or (width, height) != (COLUMNS * side, ROWS * side):
+        raise SourceError(
+            f"A sheet has {ROWS} rows of {COLUMNS} square views; this one is {width} × {height}."
+        )
+    return side
+
+
+def tile(pixels: "Pixels", number: int) -> "Pixels":
+    """One tile of a sheet; what is written into it is written into the sheet."""
+    side = tile_px(pixels)
+    row, column = divmod(number - 1, COLUMNS)
+    return pixels[row * side : (row + 1) * side, column * side : (column + 1) * side]
+
+
+def fitted(picture: "Pixels", side: int) -> "Pixels":
+    """A picture scaled to fit a square tile, centred, with nothing around it."""
+    height, width, _ = picture.shape
+    scale = side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = picture if size == (width, height) else _scaled(picture, size)
+    square = np.zeros((side, side, 4), dtype=np.uint8)
+    top, left = (side - size[1]) // 2, (side - size[0]) // 2
+    square[top : top + size[1], left : left + size[0]] = small
+    return square
+
+
+def _scaled(picture: "Pixels", size: tuple[int, int]) -> "Pixels":
+    """Scale premultiplied, so that no hidden colour shows at the edges."""
+    alpha = picture[..., 3:] / 255
+    premultiplied = np.concatenate([picture[..., :3] * alpha, picture[..., 3:]], axis=2)
+    image = new_image("scaled", premultiplied.astype(np.uint8))
+    try:
+        image.scale(*size)
+        small = pixels_of(image).astype(np.float32)
+    finally:
+        bpy.data.images.remove(image)
+    colours = small[..., :3] * 255 / np.maximum(small[..., 3:], 1)
+    return np.concatenate([colours.clip(0, 255), small[..., 3:]], axis=2).astype(np.uint8)
+
+
+def _rgba(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """Pictures of one to four channels as four."""
+    channels = values.shape[2]
+    if channels == 4:
+        return values
+    colours = values if channels == 3 else np.repeat(values[..., :1], 3, axis=2)
+    alpha = values[..., 1:2] if channels == 2 else np.ones_like(values[..., :1])
+    return np.concatenate([colours, alpha], axis=2)
+
+
+def _srgb(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """Linear, premultiplied floats, as Blender holds deep pictures, as straight sRGB."""
+    alpha = values[..., 3:] if values.shape[2] == 4 else np.ones_like(values[..., :1])
+    linear = np.clip(values[..., :3] / np.maximum(alpha, 1e-6), 0, 1)
+    curved = np.where(linear <= _LINEAR_LIMIT, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.concatenate([curved * (alpha > 0), alpha], axis=2).astype(np.float32)
