@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 AGGRESSIVENESS = (5.0, 3.0, 2.0)
 """Tried in this order: the first is quick, the last seldom breaks a mesh."""
 
-RELIEF = (1.0, 1.25, 1.6, 2.5)
+RELIEF = (1.0, 0.985, 1.015, 1.25, 1.6, 2.5)
 """Multiples of the face budget that are tried when the mesh breaks at the budget itself."""
 
 PART = 0.05

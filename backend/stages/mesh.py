@@ -1,20 +1,48 @@
 """Stage mesh: from the sparse coloured distance field to a closed mesh with coloured vertices."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from backend.artifacts import SparseShape
 from backend.errors import ArtifactError, OnStep, ignore_steps
 from backend.geometry.cleanup import drop_specks, smooth
 from backend.geometry.closing import close_shell
+from backend.geometry.flat_base import base_height, cut_below, flattened, is_on_base
+from backend.geometry.flips import turn_edges
 from backend.geometry.marching import shape_colours, zero_level
 from backend.geometry.meshes import Mesh, with_colours
-from backend.geometry.simplify import simplify
+from backend.geometry.simplify import is_closed, simplify
 
 NUM_STEPS = 4
 
+TOLERANCE = 0.02
+"""Share by which the number of faces may miss the budget."""
 
-def extract_mesh(shape: SparseShape, *, faces: int, on_step: OnStep = ignore_steps) -> Mesh:
+MAX_TRIES = 4
+"""Simplifications with another budget, for what was dropped as specks."""
+
+
+@dataclass(frozen=True, slots=True)
+class FineMesh:
+    """The surface of a shape before it is simplified.
+
+    Attributes:
+        mesh: Closed, in generation space, faces outwards, with the shape's colours.
+        base: Height of the plane that it stands on; None where it was not cut.
+    """
+
+    mesh: Mesh
+    base: float | None
+
+
+def extract_mesh(
+    shape: SparseShape, *, faces: int, is_standing: bool = False, on_step: OnStep = ignore_steps
+) -> Mesh:
     """Close the shell, march cubes over it, drop specks, smooth and simplify to `faces` faces.
+
+    Args:
+        is_standing: Whether to cut the underside flat.
 
     Returns:
         A closed mesh in generation space, faces outwards, with the shape's colours at its vertices.
@@ -22,14 +50,44 @@ def extract_mesh(shape: SparseShape, *, faces: int, on_step: OnStep = ignore_ste
     Raises:
         ArtifactError: when the shape is empty or encloses nothing.
     """
+    fine = fine_mesh(shape, is_standing=is_standing)
+    on_step(2, NUM_STEPS)
+    simple = level_of_detail(fine, shape, faces=faces)
+    on_step(NUM_STEPS, NUM_STEPS)
+    return simple
+
+
+def fine_mesh(shape: SparseShape, *, is_standing: bool = False) -> FineMesh:
+    """The whole surface of a shape; see `extract_mesh`."""
     if len(shape.coords) == 0:
         raise ArtifactError("The shape has no voxels; generate it again with another seed or picture")
     field = close_shell(shape)
-    on_step(1, NUM_STEPS)
-    surface = smooth(drop_specks(zero_level(field)))
-    on_step(2, NUM_STEPS)
-    simple = drop_specks(simplify(surface, faces=faces))
-    on_step(3, NUM_STEPS)
-    coloured = with_colours(simple, shape_colours(shape, simple.vertices).astype(np.float32))
-    on_step(4, NUM_STEPS)
-    return coloured
+    base = base_height(field) if is_standing else None
+    rough = drop_specks(zero_level(field if base is None else cut_below(field, base)))
+    calm = smooth(rough)
+    if base is not None:
+        calm = flattened(calm, base, is_on_base(rough, base))
+    return FineMesh(with_colours(calm, shape_colours(shape, calm.vertices)), base)
+
+
+def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
+    """A surface with `faces` faces, or all of its own where it has fewer."""
+    simple = _within_budget(fine.mesh, faces)
+    if fine.base is not None:
+        flat = flattened(simple, fine.base)
+        simple = flat if is_closed(flat) else simple
+    turned = turn_edges(simple)
+    return with_colours(turned, shape_colours(shape, turned.vertices).astype(np.float32))
+
+
+def _within_budget(mesh: Mesh, faces: int) -> Mesh:
+    """Simplify, and again with more where specks were dropped."""
+    budget = faces
+    simple = drop_specks(simplify(mesh, faces=budget))
+    for _ in range(MAX_TRIES):
+        missing = faces - len(simple.faces)
+        if missing <= TOLERANCE * faces or budget >= len(mesh.faces):
+            break
+        budget += missing
+        simple = drop_specks(simplify(mesh, faces=budget))
+    return simple

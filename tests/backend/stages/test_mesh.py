@@ -8,6 +8,7 @@ from backend.artifacts import FINE, SparseShape
 from backend.errors import ArtifactError
 from backend.evaluate.surface import is_watertight, num_shells
 from backend.geometry.closing import close_shell
+from backend.geometry.flips import smallest_angles
 from backend.geometry.grids import cell_centres, voxel_centres
 from backend.geometry.meshes import signed_volume
 from backend.stages.mesh import extract_mesh
@@ -168,3 +169,33 @@ def test_a_shape_that_encloses_nothing_is_refused(count: int):
 
 def _arrays(mesh):
     return mesh.vertices, mesh.faces
+
+
+def test_slivers_are_rare():
+    mesh = extract_mesh(sparse_shape(egg), faces=5_000)
+    angles = np.degrees(smallest_angles(mesh.vertices, mesh.faces))
+    assert (angles < 5).mean() < 0.002
+    assert angles.min() > 0.5
+
+
+def test_a_standing_body_has_a_flat_underside():
+    shape = sparse_shape()
+    whole, standing = (extract_mesh(shape, faces=8_000, is_standing=choice) for choice in (False, True))
+    low = standing.vertices[:, 2].min()
+    assert low - whole.vertices[:, 2].min() == pytest.approx(0.06 * 0.7, abs=1.5 / FINE)
+    corners = standing.vertices[standing.faces]
+    is_base = (corners[:, :, 2] == low).all(axis=1)
+    edges = corners[is_base][:, 1:, :2] - corners[is_base][:, :1, :2]
+    area = np.abs(np.linalg.det(edges.astype(np.float64))).sum() / 2
+    radius_squared = 0.35**2 - low.astype(np.float64) ** 2
+    assert area == pytest.approx(np.pi * radius_squared, rel=0.1)
+    assert is_watertight(*_arrays(standing))
+    assert signed_volume(standing) > 0
+
+
+def test_a_box_that_stands_already_loses_next_to_nothing():
+    def box(points):
+        return (points.abs() - torch.tensor([0.3, 0.2, 0.25])).amax(dim=-1)
+
+    mesh = extract_mesh(sparse_shape(box), faces=4_000, is_standing=True)
+    assert mesh.vertices[:, 2].min() == pytest.approx(-0.25, abs=1 / FINE)
