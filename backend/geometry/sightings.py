@@ -135,7 +135,9 @@ class Observer:
         return points[keep], normals[keep], directions[keep], colours[keep]
 
 
-def silhouette_agreement(mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: Cameras) -> float:
+def silhouette_agreement(
+    mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: Cameras, *, device: torch.device | str = "cpu"
+) -> float:
     """Intersection over union of the mesh's outlines and those of the views, over all views together.
 
     Views without any transparency have no outline to compare with; the agreement is then 1.
@@ -143,7 +145,8 @@ def silhouette_agreement(mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: C
     small = F.interpolate(views[:, 3:].cpu().float(), (OUTLINE_PX,) * 2, mode="area")[:, 0] > 0.5
     if bool(small.all()):
         return 1.0
-    origins, directions = cameras.to("cpu").rays(OUTLINE_PX)
-    hits = Bvh(mesh.vertices, mesh.faces).cast(origins.reshape(-1, 3), directions.reshape(-1, 3))
-    ours = hits.is_hit.reshape(small.shape)
+    bvh = Bvh(mesh.vertices, mesh.faces, device=device)
+    origins, directions = cameras.to(bvh.device).rays(OUTLINE_PX)
+    hits = bvh.cast(origins.reshape(-1, 3), directions.reshape(-1, 3))
+    ours = hits.is_hit.reshape(small.shape).cpu()
     return float((ours & small).sum() / (ours | small).sum().clamp_min(1))

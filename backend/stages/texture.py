@@ -136,7 +136,7 @@ def texture_levels(
         charts = [
             stack.enter_context(_charting(mesh, own, config)) for mesh, own in zip(meshes, plain, strict=True)
         ]
-        place = _place(plain[0], views, cameras)
+        place = _place(plain[0], views, cameras, device=device)
         surface = _at(plain[0] if fine is None else _plain(fine), place)
         normals = smooth_normals(surface)
         bvh = Bvh(surface.vertices, surface.faces, device=device)
@@ -228,11 +228,13 @@ def _plain(mesh: Mesh | TexturedMesh) -> Mesh:
     return mesh
 
 
-def _place(mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: Cameras) -> Placement:
+def _place(
+    mesh: Mesh, views: Float[Tensor, "v 4 h w"], cameras: Cameras, *, device: torch.device | str
+) -> Placement:
     """Leave the mesh where it stands, or centre and fit it where that suits the views' outlines better."""
     place = generation_space(mesh.vertices, mesh.faces)
     fitted = replace(mesh, vertices=place(mesh.vertices).astype(np.float32))
-    here, there = (silhouette_agreement(option, views, cameras) for option in (mesh, fitted))
+    here, there = (silhouette_agreement(option, views, cameras, device=device) for option in (mesh, fitted))
     return place if there > here + FIT_MARGIN else IN_PLACE
 
 
