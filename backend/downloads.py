@@ -89,12 +89,15 @@ def _fetch(url: str, part: Path, *, size: int, on_bytes: OnBytes, stall_s: float
     try:
         with urllib.request.urlopen(request, timeout=stall_s) as answer:
             is_rest = answer.status == _PARTIAL and _first_byte(answer.headers.get("Content-Range")) == start
-            with writing_errors(part), part.open("ab" if is_rest else "wb") as file:
-                done = start if is_rest else 0
-                while (block := answer.read(_BLOCK)) and done < size:
-                    file.write(block[: size - done])
-                    done += len(block)
-                    on_bytes(min(done, size))
+            done = start if is_rest else 0
+            with writing_errors(part):
+                file = part.open("ab" if is_rest else "wb")
+            with file:
+                while done < size and (block := answer.read(_BLOCK)):
+                    with writing_errors(part):  # Around the writing alone: reading has errors of its own.
+                        file.write(block[: size - done])
+                    done = min(done + len(block), size)
+                    on_bytes(done)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == _UNSATISFIABLE:

@@ -75,6 +75,11 @@ _FAULTS: tuple[tuple[str, type[One2345Error], str], ...] = (
         "The connection broke off or a server does not answer; click Install again, what is there is kept",
     ),
     (
+        r"Failed to extract|Invalid zip|ZIP (structure|file)",
+        InstallError,
+        "A downloaded package is not the file it should be; click Install again, only that one is fetched",
+    ),
+    (
         r"HTTP status client error|404|was not found in the (package registry|provided package locations)"
         r"|no version of|network was disabled|No solution found|has no wheels",
         InstallError,

@@ -1,0 +1,201 @@
+"""The installer against an index that fails, on disks that are full, and after each kind of cut."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from backend.errors import Cancelled, InstallError, NetworkError, One2345Error, StorageError
+from backend.install import plan as planning
+from backend.install import work
+from backend.install.reporter import Reporter
+from backend.installation import COMPLETE_FILE, Step, read_state
+from tests.backend.install.conftest import PACKAGES, PAYLOAD_BYTES
+
+TOTAL_BYTES = PACKAGES * PAYLOAD_BYTES
+
+
+def installed_python(world):
+    state = read_state(world.root)
+    assert state is not None
+    assert state.is_whole(world.root)
+    return state.python_in(world.root)
+
+
+def test_an_installation_ends_in_an_environment_that_works(world):
+    world.install()
+    script = "import part_0, part_9, sys; print(sys.prefix)"
+    done = subprocess.run([installed_python(world), "-c", script], capture_output=True, text=True, check=True)
+    assert "data ü x" in done.stdout
+
+
+def test_every_step_is_told_in_its_order_and_progress_never_falls(world):
+    world.install()
+    steps = [event for event in world.events if isinstance(event, Step)]
+    assert list(dict.fromkeys(step.title for step in steps)) == work.titles(world.options())
+    places = [(step.number, step.done) for step in steps]
+    assert places == sorted(places)
+    assert {step.count for step in steps} == {len(work.titles(world.options()))}
+
+
+@pytest.mark.parametrize("part", [0.1, 0.4, 0.9])
+def test_a_cut_installation_goes_on_where_it_was(world, part):
+    world.server.budget = int(TOTAL_BYTES * part)
+    with pytest.raises(NetworkError, match="click Install again"):
+        world.install()
+    assert read_state(world.root) is None
+    world.server.heal()
+    world.install()
+    # The package that was under way, and metadata, come twice; no other does.
+    assert world.server.served <= TOTAL_BYTES * (1 - part) + 2.5 * PAYLOAD_BYTES
+    installed_python(world)
+
+
+def test_a_wrong_byte_is_refused_and_that_package_alone_is_fetched_again(world):
+    world.server.broken = {"part_3-1.0-py3-none-any.whl"}
+    with pytest.raises(InstallError, match="not the file it should be"):
+        world.install()
+    assert read_state(world.root) is None
+    world.server.heal()
+    world.install()
+    installed_python(world)
+
+
+def test_a_missing_package_is_found_before_the_first_download(world):
+    for path in world.wheels.glob("part_7*"):
+        path.unlink()
+    with pytest.raises(InstallError, match="not where it should be"):
+        world.install()
+    assert world.server.served < PAYLOAD_BYTES
+
+
+def test_a_package_that_vanishes_between_index_and_download_is_one_sentence(world):
+    world.server.missing = {"part_7-1.0-py3-none-any.whl"}
+    with pytest.raises(One2345Error) as caught:
+        world.install()
+    assert "\n" not in str(caught.value)
+    assert read_state(world.root) is None
+
+
+def test_a_server_that_stops_talking_is_left(world, monkeypatch):
+    monkeypatch.setenv("UV_HTTP_TIMEOUT", "1")
+    world.server.pause_s = 5.0
+    with pytest.raises(NetworkError):
+        world.install()
+
+
+def test_without_a_server_there_is_one_sentence(world):
+    world.server.close()
+    with pytest.raises(NetworkError, match="does not answer"):
+        world.install()
+
+
+def test_everything_comes_from_a_kit_without_the_network(world, tmp_path):
+    kit = tmp_path / "kit"
+    (kit / "wheels").mkdir(parents=True)
+    for path in world.wheels.glob("*.whl"):
+        path.rename(kit / "wheels" / path.name)
+    world.server.close()
+    world.install(kit=kit)
+    installed_python(world)
+
+
+def test_a_damaged_kit_is_refused(world, tmp_path):
+    kit = tmp_path / "kit"
+    (kit / "wheels").mkdir(parents=True)
+    for path in world.wheels.glob("*.whl"):
+        path.rename(kit / "wheels" / path.name)
+    victim = kit / "wheels" / "part_2-1.0-py3-none-any.whl"
+    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    with pytest.raises(InstallError):
+        world.install(kit=kit)
+
+
+def test_too_little_room_is_said_before_anything_is_fetched(world, monkeypatch):
+    monkeypatch.setattr(planning, "free_bytes", lambda folder: 1 << 20)
+    with pytest.raises(StorageError, match=r"0\.0 GB free .* are needed"):
+        world.install()
+    assert world.server.served == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_data_folder_that_cannot_be_written_is_said(world):
+    world.root.mkdir()
+    world.root.chmod(0o500)
+    with pytest.raises(StorageError):
+        world.install()
+
+
+def test_a_read_only_extension_is_never_written(world):
+    before = {path: path.stat().st_mtime_ns for path in world.extension.rglob("*")}
+    for path in sorted(world.extension.rglob("*"), reverse=True):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    world.install()
+    assert {path: path.stat().st_mtime_ns for path in world.extension.rglob("*")} == before
+
+
+def test_the_environment_in_use_stays_until_the_new_one_works(world, monkeypatch):
+    world.install()
+    before = installed_python(world)
+    lock = world.extension / "requirements" / "runtime.txt"
+    lock.write_text(lock.read_text() + "# newer\n")
+
+    def refuse(python, reporter):
+        raise InstallError("it does not load")
+
+    monkeypatch.setattr(work, "check_imports", refuse)
+    with pytest.raises(InstallError, match="does not load"):
+        world.install()
+    assert installed_python(world) == before
+    monkeypatch.setattr(work, "check_imports", lambda python, reporter: None)
+    world.install()
+    assert installed_python(world) != before
+    assert not before.exists()
+    assert len(world.environments()) == 1
+
+
+def test_repair_fetches_the_damaged_package_alone(world):
+    world.install()
+    python = installed_python(world)
+    victim = next(python.parents[1].glob("lib/python*/site-packages/part_4/data.bin"))
+    victim.write_bytes(b"damaged")
+    world.server.heal()
+    world.install(is_repair=True)
+    mended = next(installed_python(world).parents[1].glob("lib/python*/site-packages/part_4/data.bin"))
+    assert mended.stat().st_size == PAYLOAD_BYTES
+    assert PAYLOAD_BYTES <= world.server.served <= 2.5 * PAYLOAD_BYTES
+    assert len(world.environments()) == 1
+
+
+def test_repair_of_a_whole_environment_fetches_nothing(world):
+    world.install()
+    world.server.heal()
+    world.install(is_repair=True)
+    assert world.server.served == 0
+    installed_python(world)
+
+
+def test_an_unfinished_environment_is_made_anew(world):
+    world.install()
+    marker = installed_python(world).parents[1] / COMPLETE_FILE
+    marker.unlink()
+    state = read_state(world.root)
+    assert state is not None
+    assert not state.is_whole(world.root)
+    world.install()
+    installed_python(world)
+
+
+def test_a_cancel_stops_a_slow_download_at_once_and_keeps_what_is_there(world):
+    world.server.pause_s = 0.05
+    options = world.options()
+    reporter = Reporter(world.sink, work.titles(options))
+    threading.Timer(1.5, reporter.is_stopping.set).start()
+    with pytest.raises(Cancelled):
+        work.install(options, reporter)
+    assert read_state(world.root) is None
+    world.server.heal()
+    world.install()
+    installed_python(world)
