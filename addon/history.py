@@ -1,6 +1,8 @@
 """Jobs of earlier sessions, read from the folders that they left."""
 
+import itertools
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..backend import protocol
@@ -15,21 +17,20 @@ INTERRUPTED = "Blender ended before this job did. Continue it: finished stages a
 
 
 def earlier_jobs(data_root: Path, *, count: int) -> list[Job]:
-    """The newest jobs of a data folder, the oldest first; empty when there is no such folder.
+    """The newest jobs of a data folder, the oldest first; empty when there is no such folder."""
+    return list(itertools.islice(each_earlier_job(data_root), count))[::-1]
+
+
+def each_earlier_job(data_root: Path) -> Iterator[Job]:
+    """The jobs of a data folder, the newest first, each read when it is asked for.
 
     Jobs that another running Blender still works on are left to it.
     """
     try:
         folders = sorted((data_root / JOBS).iterdir(), reverse=True)
     except OSError:
-        return []
-    found: list[Job] = []
-    for folder in folders:
-        if len(found) == count:
-            break
-        if job := _job_of(folder):
-            found.append(job)
-    return found[::-1]
+        return
+    yield from filter(None, map(_job_of, folders))
 
 
 def _job_of(folder: Path) -> Job | None:

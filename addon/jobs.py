@@ -193,6 +193,11 @@ def open_jobs() -> list[Job]:
     return [job for job in SESSION.jobs.values() if job.is_open]
 
 
+def last_ended() -> Job | None:
+    """The job that has the last word in the panel, a preview included."""
+    return next((job for job in reversed(SESSION.jobs.values()) if not job.is_open), None)
+
+
 def wait(job_id: str, *, timeout_s: float | None = None) -> Job:
     """Block until a job has ended; returns it.
 

@@ -96,7 +96,7 @@ def _draw_quality(
     row = column.row()
     row.enabled = False
     for preset in Preset:
-        cell = row.column()
+        cell = row.row()
         cell.alignment = "CENTER"
         text = tr("~ {time}", time=duration(known[preset])) if preset in known else "-"
         cell.label(text=text, translate=False)
@@ -134,8 +134,7 @@ def _draw_button(
 
 def _draw_last_error(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     """What the newest job that has ended has to say, and what is wrong with the process."""
-    ended = [job for job in jobs.SESSION.jobs.values() if not job.is_open]
-    job = ended[-1] if ended else None
+    job = jobs.last_ended()
     if job is None or not job.message or jobs.open_jobs():
         return
     box = layout.box()

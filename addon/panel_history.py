@@ -148,7 +148,7 @@ def _draw_chosen(context: bpy.types.Context, layout: bpy.types.UILayout, job: Jo
     layout.label(text=tr("{quality}, seed {seed}", quality=preset, seed=job.request.seed), translate=False)
     if job.is_open:
         return
-    if job.message:
+    if job.message and job is not jobs.last_ended():
         draw_text(context, layout, job.message, icon="INFO")
     row = layout.row(align=True)
     if job.state is JobState.DONE:

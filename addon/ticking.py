@@ -2,10 +2,12 @@
 
 import logging
 import time
+from collections.abc import Iterator
 
 import bpy
 
 from . import history, jobs, overlay, rows
+from .client import POLL_BUDGET_S
 from .errors import AddonError
 from .job import Job, JobState
 from .preferences import data_root, preferences
@@ -18,7 +20,11 @@ PULSE_S = 0.5
 """Between two drawings of a clock that runs."""
 NUM_EARLIER = 50
 
+RECALL_S = 0.02
+
 _last_pulse = 0.0
+_reading: list[Iterator[Job]] = []
+"""Earlier jobs that are being listed."""
 
 
 def start() -> None:
@@ -33,25 +39,42 @@ def start() -> None:
 def start_recall() -> None:
     """List earlier results once Blender has started up; in background mode there is no list to show."""
     if not bpy.app.background:
-        bpy.app.timers.register(recall, first_interval=IDLE_S, persistent=True)
+        bpy.app.timers.register(_recall, first_interval=IDLE_S, persistent=True)
 
 
 def stop() -> None:
     """End all timers."""
-    for function in (_tick, recall):
+    _reading.clear()
+    for function in (_tick, _recall):
         if bpy.app.timers.is_registered(function):
             bpy.app.timers.unregister(function)
 
 
 def recall() -> None:
     """List the results of earlier sessions."""
-    try:
-        folder = data_root(preferences(bpy.context))
-    except AddonError as error:
-        log.info("no earlier results: %s", error)
-        return
-    jobs.remember(history.earlier_jobs(folder, count=NUM_EARLIER))
+    while _recall() is not None:
+        pass
+
+
+def _recall() -> float | None:
+    """List some of them, a few milliseconds at a time; returns seconds until the next call."""
+    until = time.perf_counter() + POLL_BUDGET_S
+    if not _reading:
+        try:
+            folder = data_root(preferences(bpy.context))
+        except AddonError as error:
+            log.info("no earlier results: %s", error)
+            return None
+        _reading.append(history.each_earlier_job(folder))
+    for job in _reading[0]:
+        jobs.remember([job])
+        if len(jobs.SESSION.jobs) >= NUM_EARLIER:
+            break
+        if time.perf_counter() > until:
+            return RECALL_S
+    _reading.clear()
     redraw()
+    return None
 
 
 def tick() -> float | None:
@@ -107,14 +130,19 @@ def _tick() -> float | None:
 
 
 def _import(job: Job) -> None:
-    job.wants_import = False
+    """Read a job's mesh in one tick and put it into the scene in the next."""
+    is_ready = job.deliver is not None or job.id in jobs.SESSION.prepared
+    job.wants_import = not is_ready and job.file_number == jobs.SESSION.file_number
     if job.file_number != jobs.SESSION.file_number:
         job.message = "Another file was opened meanwhile. Import it where you want it."
         return
     try:
-        jobs.deliver(job.id)
+        if is_ready:
+            jobs.deliver(job.id)
+        else:
+            jobs.prepare(job.id)
     except AddonError as error:
-        job.message = str(error)
+        job.wants_import, job.message = False, str(error)
 
 
 @bpy.app.handlers.persistent

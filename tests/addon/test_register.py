@@ -22,7 +22,7 @@ def traces():
         found += [
             draw.__name__ for draw in getattr(menu.draw, "_draw_funcs", ()) if "one2345" in draw.__module__
         ]
-    timers = (ticking._tick, ticking.recall)
+    timers = (ticking._tick, ticking._recall)
     found += [timer.__name__ for timer in timers if bpy.app.timers.is_registered(timer)]
     return found
 
