@@ -79,7 +79,7 @@ def test_a_folder_that_is_not_ours_is_never_deleted(submit, tmp_path):
 
 
 def test_results_come_in_one_by_one(submit):
-    """So that several that are done at once do not make one long hitch; a mesh is read in a tick of its own."""
+    """So that several that are done at once do not make one long hitch; a mesh is read in its own tick."""
     for title in "ab":
         jobs.wait(submit("works", title))
     counts = []
