@@ -17,12 +17,13 @@ import torch
 from backend.devices import choose_device, device_name
 from backend.errors import Cancelled, ConfigError, GpuMemoryError, InputError, One2345Error, StorageError
 from backend.evaluate import runs
+from backend.evaluate.faults import Fault, with_fault
 from backend.evaluate.metrics import F_THRESHOLDS, summarise
 from backend.evaluate.scoring import IS_BETTER_LOW, Scores, colour_scores, geometry_scores, view_scores
 from backend.evaluate.sheets import Row, make_row, write_sheet
 from backend.evaluate.subjects import Subject, find_files, input_picture, read_subject, true_views
 from backend.evaluate.surface import NUM_SAMPLES
-from backend.geometry.cameras import ViewRig
+from backend.geometry.cameras import RIGS, ViewRig
 from backend.models.cache import NetworkCache
 from backend.models.registry import find_weights, matting_model_path, rig_of
 from backend.protocol import Device, Preset
@@ -48,7 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--report", type=Path, required=True, metavar="FILE.json")
     parser.add_argument("--sheet", type=Path, metavar="SHEET.png", help="a picture to look at")
+    parser.add_argument("--worst", type=int, metavar="N", help="show the N worst on the sheet, worst first")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N files")
+    parser.add_argument(
+        "--rig", choices=sorted(RIGS), help="cameras of the true views; else the weights' own"
+    )
+    parser.add_argument(
+        "--fault",
+        choices=[fault.value for fault in Fault],
+        default=Fault.NONE.value,
+        help="make the true views imperfect",
+    )
+    parser.add_argument(
+        "--bare", action="store_true", help="score the mesh with the shape network's colours, untextured"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--preset", choices=[preset.value for preset in Preset], default=Preset.STANDARD.value
@@ -64,6 +78,7 @@ class _Evaluation:
     route: runs.Route
     setup: runs.Setup
     rig: ViewRig
+    fault: Fault
     scratch: Path
 
     @property
@@ -91,7 +106,8 @@ class _Evaluation:
             if given is not None:
                 result = runs.from_picture(given, folder, self.setup)
             else:
-                result = runs.from_views(truth, folder, self.setup)
+                seed = self.setup.seed + number
+                result = runs.from_views(with_fault(truth, self.fault, seed=seed), folder, self.setup)
         except (Cancelled, ConfigError, GpuMemoryError, StorageError):
             raise
         except One2345Error as error:
@@ -116,21 +132,32 @@ def run(args: argparse.Namespace) -> int:
     for target in (args.report, args.sheet):
         if target is not None:
             check_writable(target)
-    weights = find_weights(args.weights)
-    resources = _resources(Device(args.device))
-    setup = runs.Setup(resources=resources, seed=args.seed, preset=Preset(args.preset), weights=args.weights)
+    if args.route == "image" and (args.rig or args.fault != Fault.NONE):
+        raise InputError("The options --rig and --fault are about true views; add --from views")
+    rig = RIGS[args.rig] if args.rig else rig_of(find_weights(args.weights))
+    setup = runs.Setup(
+        resources=_resources(Device(args.device)),
+        seed=args.seed,
+        preset=Preset(args.preset),
+        weights=args.weights,
+        rig=args.rig,
+        is_bare=args.bare,
+    )
     entries: list[dict[str, object]] = []
-    rows: list[Row] = []
+    rows: list[tuple[float, Row]] = []
     with tempfile.TemporaryDirectory(prefix="one2345-evaluate-") as scratch:
-        evaluation = _Evaluation(route=args.route, setup=setup, rig=rig_of(weights), scratch=Path(scratch))
+        evaluation = _Evaluation(
+            route=args.route, setup=setup, rig=rig, fault=Fault(args.fault), scratch=Path(scratch)
+        )
         for number, path in enumerate(files):
             entry, row = evaluation.judge(path, number)
             entries.append(entry)
-            rows += [row] if row is not None else []
+            rows += [(_quality(entry), row)] if row is not None else []
             sys.stderr.write(f"{number + 1}/{len(files)} {_line(entry)}\n")
             _write_report(args, entries, evaluation)
     if args.sheet is not None and rows:
-        write_sheet(rows, args.sheet)
+        chosen = sorted(rows, key=lambda item: item[0])[: args.worst] if args.worst else rows
+        write_sheet([row for _, row in chosen], args.sheet)
     sys.stdout.write(_means(summary(entries)))
     return 0
 
@@ -157,6 +184,12 @@ def _resources(wanted: Device) -> Resources:
     )
 
 
+def _quality(entry: dict[str, object]) -> float:
+    """What the worst are chosen by."""
+    scores = entry["scores"]
+    return float(scores[f"f_{F_THRESHOLDS[0]}"]) if isinstance(scores, dict) else 0.0
+
+
 def _failure() -> Scores:
     """Scores of an object without a result; what has no worst value is left out."""
     zeros = [
@@ -181,6 +214,9 @@ def _write_report(
             "seed": args.seed,
             "preset": args.preset,
             "weights": args.weights,
+            "rig": args.rig,
+            "fault": args.fault,
+            "bare": args.bare,
         },
         "device": device_name(evaluation.device),
         "versions": versions(),

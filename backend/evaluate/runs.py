@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from backend.artifact_files import read_views, write_rgba, write_views
-from backend.geometry.glb_reader import read_textured_glb
-from backend.geometry.meshes import TexturedMesh
+from backend.geometry.glb_reader import read_glb, read_textured_glb
+from backend.geometry.meshes import Mesh, TexturedMesh
 from backend.jobs import Job
 from backend.pipeline import run
 from backend.protocol import Event, Json, Preset, Request, Stage
@@ -21,12 +21,19 @@ Route = Literal["image", "views"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setup:
-    """What all jobs of an evaluation share."""
+    """What all jobs of an evaluation share.
+
+    Attributes:
+        rig: Name of the true views' cameras; None for the weights' own.
+        is_bare: Stop before the texture.
+    """
 
     resources: Resources
     seed: int
     preset: Preset
     weights: str
+    rig: str | None = None
+    is_bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Result:
     """What a job left: the six views it worked from, the mesh, and seconds by stage."""
 
     views: Float[Tensor, "v 4 h w"]
-    mesh: TexturedMesh
+    mesh: Mesh | TexturedMesh
     seconds: dict[str, float]
 
 
@@ -54,13 +61,19 @@ def from_views(views: Float[Tensor, "v 4 h w"], folder: Path, setup: Setup) -> R
 
 
 def _run(job: Job, setup: Setup, *, image: str | None, start_from: Stage | None) -> Result:
+    last = Stage.MESH if setup.is_bare else Stage.TEXTURE
     request = Request(
-        image=image, seed=setup.seed, preset=setup.preset, weights=setup.weights, start_from=start_from
+        image=image,
+        seed=setup.seed,
+        preset=setup.preset,
+        weights=setup.weights,
+        rig=setup.rig,
+        start_from=start_from,
+        stop_after=last,
     )
     report = run(job, request, setup.resources, on_event=_ignore, name=job.name)
-    return Result(
-        read_views(job.path(Stage.VIEWS)), read_textured_glb(job.path(Stage.TEXTURE)), _seconds(report)
-    )
+    read = read_glb if setup.is_bare else read_textured_glb
+    return Result(read_views(job.path(Stage.VIEWS)), read(job.path(last)), _seconds(report))
 
 
 def _ignore(event: Event) -> None:

@@ -14,7 +14,8 @@ from backend.geometry.meshes import Mesh, TexturedMesh
 from backend.geometry.placement import unit_box
 from backend.geometry.render import render
 
-VOLUME_RESOLUTION = 64
+VOLUME_RESOLUTION = 128
+"""Cells along a side of the grid that volumes are compared on."""
 OTHER_PX = 256
 """Side of the pictures from the twelve cameras of no rig."""
 

@@ -29,6 +29,7 @@ def _quick(monkeypatch):
     monkeypatch.setattr(work, "PRESETS", quick_presets())
     monkeypatch.setattr(scoring, "NUM_SAMPLES", 5000)
     monkeypatch.setattr(scoring, "OTHER_PX", 32)
+    monkeypatch.setattr(scoring, "VOLUME_RESOLUTION", 32)
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +130,16 @@ def test_the_input_picture_is_centred_and_repeatable(folder):
     assert max(right - left, bottom - top) == pytest.approx(PICTURE_FILL, abs=0.02)
     assert (left + right) / 2 == pytest.approx(0.5, abs=0.02)
     assert torch.equal(picture, input_picture(subject, seed=5, device=CPU))
+
+
+def test_a_bare_evaluation_of_another_rig_ends_before_the_texture(folder, tmp_path, tiny_weights):
+    more = ("--from", "views", "--bare", "--rig", "zero123plus-v1.2", "--fault", "missing", "--limit", "1")
+    assert cli.run(parsed(folder, tmp_path, tiny_weights, *more)) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert "texture" not in report["objects"][0]["seconds"]
+    assert report["protocol"]["rig"] == "zero123plus-v1.2"
+
+
+def test_faults_of_true_views_are_refused_for_pictures(folder, tmp_path, tiny_weights):
+    with pytest.raises(InputError, match="--from views"):
+        cli.run(parsed(folder, tmp_path, tiny_weights, "--fault", "blurred"))
