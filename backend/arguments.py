@@ -146,12 +146,37 @@ def _add_photo(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _counts(text: str) -> tuple[int, ...]:
+    """Numbers of triangles, the first level's first."""
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"must be numbers of triangles like 20000 or 50000,10000,2000; got {text!r}"
+        ) from error
+
+
 def _add_rig(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rig", metavar="NAME", help="cameras of the views; default: those of the weights")
 
 
 def _add_shape(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--faces", type=int, metavar="N", help="triangles of the mesh")
+    parser.add_argument(
+        "--faces",
+        type=_counts,
+        metavar="N[,N...]",
+        help="triangles of the mesh; more numbers add levels of detail, OUT.lod1.glb and so on",
+    )
+    parser.add_argument(
+        "--flat-base",
+        action=argparse.BooleanOptionalAction,
+        help="cut the underside flat so that the object stands",
+    )
+    parser.add_argument(
+        "--normal-map",
+        action=argparse.BooleanOptionalAction,
+        help="bake the surface before simplification into a normal map; default: the preset's",
+    )
     parser.add_argument("--texture", type=int, metavar="PX", dest="texture_px", help="side of the texture")
 
 
@@ -188,7 +213,17 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
     paths = {name: str(Path(given[name]).resolve()) for name in ("image", "mask") if name in given}
     values = {
         name: given.get(name, getattr(base, name))
-        for name in ("seed", "preset", "faces", "texture_px", "weights", "rig", "device")
+        for name in (
+            "seed",
+            "preset",
+            "texture_px",
+            "weights",
+            "rig",
+            "device",
+            "use_photo",
+            "flat_base",
+            "normal_map",
+        )
     }
     return Request(
         image=paths.get("image", base.image),
@@ -196,7 +231,8 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
         start_from=given.get("start_from"),
         stop_after=Stage.VIEWS if arguments.command == "views" else given.get("stop_after", Stage.TEXTURE),
         keep_uvs=given.get("keep_uvs", False),
-        use_photo=given.get("use_photo", base.use_photo),
+        faces=given["faces"][0] if "faces" in given else base.faces,
+        lods=given["faces"][1:] if "faces" in given else base.lods,
         reroll=given.get("reroll", ()),
         reroll_seed=given.get("reroll_seed", 0),
         **values,

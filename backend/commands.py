@@ -151,6 +151,8 @@ def _hand_over(job: Job, request: Request, report: dict[str, Json], arguments: a
     target = arguments.output or made
     if arguments.output is not None:
         copy_whole(made, arguments.output)
+        for number, level in enumerate(job.levels(request), start=1):
+            copy_whole(level, arguments.output.with_suffix(f".lod{number}{arguments.output.suffix}"))
     if arguments.report is not None:
         write_whole(arguments.report, (json.dumps(report, indent=2) + "\n").encode())
     if arguments.json:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from backend.errors import ArtifactError
 from backend.protocol import (
+    LEVEL_FILE,
     RECORD_FILE,
     REPORT_FILE,
     REQUEST_FILE,
@@ -117,6 +118,19 @@ class Job:
         if record is None or record.made_from is None or EDIT in record.made_from:
             return True
         return record.files != self.checksums(stage)
+
+    def was_made_from(self, stage: Stage, source: Stage) -> bool:
+        """Whether a stage's files are as they were made, and from the present file of `source`."""
+        record = self._records.get(stage)
+        if record is None or record.made_from is None or not self.is_whole(source) or self.is_given(stage):
+            return False
+        inputs, path = record.made_from.get("inputs"), self.path(source)
+        return isinstance(inputs, dict) and inputs.get(path.name) == sha256_of(path)
+
+    def levels(self, request: Request) -> list[Path]:
+        """Files of the levels of detail after the first, there or not."""
+        is_asked = request.stop_after is Stage.TEXTURE and request.edited is None
+        return [self.folder / LEVEL_FILE.format(number + 1) for number in range(len(request.lods) * is_asked)]
 
     def fits(self, stage: Stage, made_from: Source) -> bool:
         """Whether a stage's files are what it would make from `made_from`."""

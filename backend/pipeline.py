@@ -24,8 +24,10 @@ from backend.devices import memory_errors, peaks, reset_peaks
 from backend.errors import ArtifactError, OnStep
 from backend.geometry.glb import write_glb
 from backend.geometry.glb_reader import read_glb, read_textured_glb
+from backend.geometry.meshes import Mesh, weld
 from backend.images import read_picture
 from backend.jobs import EDIT, Job, Source
+from backend.levels import Body, further_levels, has_body, write_levels
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.colour_field import save_field
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
@@ -40,7 +42,7 @@ from backend.stages.mesh import extract_mesh
 from backend.stages.occupancy import generate_occupancy
 from backend.stages.photo import PhotoTexture
 from backend.stages.shape import generate_shape
-from backend.stages.texture import texture_mesh
+from backend.stages.texture import texture_levels
 from backend.stages.views import ViewNetworks, generate_views, redraw_views
 from backend.storage import sha256_of
 from backend.thumbnail import write_thumbnail
@@ -115,7 +117,7 @@ def _make_shape(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
 
 def _make_mesh(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
     shape = read_shape(work.job.path(Stage.SHAPE))
-    mesh = extract_mesh(shape, faces=work.settings.faces, on_step=on_step)
+    mesh = extract_mesh(shape, faces=work.settings.faces, is_standing=work.request.flat_base, on_step=on_step)
     write_glb(mesh, paths[0], extras=work.provenance)
 
 
@@ -123,18 +125,22 @@ def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[st
     read = read_textured_glb if work.request.keep_uvs else read_glb
     mesh = read(work.job.path(Stage.MESH))
     photo = None if work.photo is None else PhotoTexture(read_matte(work.photo))
-    textured, field = texture_mesh(
-        mesh,
+    body = Body.of(work)
+    base = mesh if isinstance(mesh, Mesh) else weld(mesh)
+    (textured, *levels), field = texture_levels(
+        [mesh, *further_levels(base, body, work.request.lods)],
         work.views(),
         work.rig.cameras(),
         seed=work.seed(Stage.TEXTURE),
         config=work.settings.texture,
+        fine=None if body is None else body.fine.mesh,
         extra=photo,
         device=work.resources.device,
         on_step=on_step,
     )
     write_glb(textured, paths[0], extras=work.provenance)
     save_field(field, paths[1])
+    write_levels(work, levels)
     return {"photo": {"used": False} if photo is None else photo.facts()}
 
 
@@ -166,7 +172,13 @@ def _matte_settings(work: Work) -> dict[str, object]:
 def _texture_settings(work: Work) -> dict[str, object]:
     texture = asdict(work.settings.texture) | {"keep_uvs": work.request.keep_uvs}
     photo = None if work.photo is None else sha256_of(work.photo)
-    return texture | {"rig": asdict(work.rig), "photo": photo, "provenance": work.provenance}
+    return texture | {
+        "rig": asdict(work.rig),
+        "photo": photo,
+        "lods": work.request.lods,
+        "is_fine": has_body(work),
+        "provenance": work.provenance,
+    }
 
 
 RULES: Mapping[Stage, StageRule] = {
@@ -193,7 +205,11 @@ RULES: Mapping[Stage, StageRule] = {
         _make_mesh,
         (Stage.SHAPE,),
         (),
-        lambda work: {"faces": work.settings.faces, "provenance": work.provenance},
+        lambda work: {
+            "faces": work.settings.faces,
+            "flat_base": work.request.flat_base,
+            "provenance": work.provenance,
+        },
         is_random=False,
     ),
     Stage.TEXTURE: StageRule(_make_texture, (Stage.MESH, Stage.VIEWS), (), _texture_settings),
@@ -279,7 +295,7 @@ def _run_stage(
         return
     source, checksums = _source(work, stage)
     report.add_weights(checksums)
-    if job.fits(stage, source):
+    if job.fits(stage, source) and all(path.is_file() for path in _further_paths(work, stage)):
         _pass_over(work, stage, "reused", report=report, on_event=on_event, name=name)
         return
 
@@ -298,18 +314,23 @@ def _run_stage(
     log.info("job %s: %s took %.2f s", name, stage, seconds)
     seed = work.seed(stage)
     report.add_stage(stage, origin="made", seed=seed, seconds=seconds, peaks=peaks(device), facts=facts)
-    on_event(StageDone(job=name, stage=stage, paths=_names(job, stage), seconds=seconds))
+    on_event(StageDone(job=name, stage=stage, paths=_names(work, stage), seconds=seconds))
 
 
 def _pass_over(
     work: Work, stage: Stage, origin: str, *, report: Report, on_event: OnEvent, name: str
 ) -> None:
     report.add_stage(stage, origin=origin, seed=work.seed(stage))
-    on_event(StageDone(job=name, stage=stage, paths=_names(work.job, stage), seconds=0.0, reused=True))
+    on_event(StageDone(job=name, stage=stage, paths=_names(work, stage), seconds=0.0, reused=True))
 
 
-def _names(job: Job, stage: Stage) -> tuple[str, ...]:
-    return tuple(str(path) for path in job.paths(stage))
+def _names(work: Work, stage: Stage) -> tuple[str, ...]:
+    return tuple(str(path) for path in [*work.job.paths(stage), *_further_paths(work, stage)])
+
+
+def _further_paths(work: Work, stage: Stage) -> list[Path]:
+    """Files that a stage leaves beside its own."""
+    return work.job.levels(work.request) if stage is Stage.TEXTURE else []
 
 
 def _source(work: Work, stage: Stage) -> tuple[Source, dict[str, str]]:

@@ -19,6 +19,7 @@ class PresetValues:
         faces: Triangles of the mesh.
         texture_px: Side of the texture.
         texture_iterations: Steps of fitting the colour field.
+        normal_map: Whether the surface before simplification is baked into a normal map.
     """
 
     view_steps: int
@@ -28,6 +29,7 @@ class PresetValues:
     faces: int
     texture_px: int
     texture_iterations: int
+    normal_map: bool
 
 
 PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
@@ -39,7 +41,8 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
             shape_steps=8,
             faces=10_000,
             texture_px=512,
-            texture_iterations=100,
+            texture_iterations=60,
+            normal_map=False,
         ),
         Preset.STANDARD: PresetValues(
             view_steps=28,
@@ -48,7 +51,8 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
             shape_steps=12,
             faces=20_000,
             texture_px=1024,
-            texture_iterations=300,
+            texture_iterations=150,
+            normal_map=True,
         ),
         Preset.HIGH: PresetValues(
             view_steps=75,
@@ -57,7 +61,8 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
             shape_steps=25,
             faces=50_000,
             texture_px=2048,
-            texture_iterations=1000,
+            texture_iterations=500,
+            normal_map=True,
         ),
     }
 )

@@ -29,6 +29,9 @@ MAX_LINE_BYTES = 1 << 20
 NUM_TILES = 6
 """Views on a sheet, in 3 rows of 2."""
 
+MAX_LEVELS = 6
+"""Levels of detail of one mesh, the first included."""
+
 MAX_SEED = (1 << 31) - 1
 """Largest seed: what a Blender integer property holds."""
 
@@ -91,6 +94,9 @@ STAGE_FILES: Mapping[Stage, tuple[str, ...]] = types.MappingProxyType(
 )
 """Artifacts each stage leaves in the job's folder; the first is the one to show or import."""
 
+LEVEL_FILE = "lod{}.glb"
+"""Levels of detail after the first, numbered from 1; the stage texture leaves them beside its own files."""
+
 RETEXTURED_FILE = "retextured.glb"
 """What a request with `edited` leaves in the job's folder; no stage, so the job can go on as before."""
 
@@ -103,6 +109,10 @@ class Request:
     makes that stage and all after it anew. `use_photo` lets the picture itself paint what it shows of the
     mesh. `reroll` draws some of the six views anew, with a seed of their own, and keeps the others; tiles
     are numbered 1 to 6, row by row.
+
+    `flat_base` cuts the underside flat so that the object stands; `normal_map` says whether the surface
+    before simplification is baked into one; `lods` are face counts of further levels of detail, each with
+    a texture of its own from the same field.
 
     `edited` names a sculpted copy of the job's mesh, in the frame it was exported in (GLB or another format
     that `texture` reads). Then no stage runs: the colour field that the job keeps is baked onto that mesh
@@ -124,6 +134,9 @@ class Request:
     stop_after: Stage = Stage.TEXTURE
     keep_uvs: bool = False
     use_photo: bool = True
+    flat_base: bool = False
+    normal_map: bool | None = None
+    lods: tuple[int, ...] = ()
     edited: str | None = None
     reroll: tuple[int, ...] = ()
     reroll_seed: int = 0
@@ -133,6 +146,10 @@ class Request:
             raise ProtocolError(f"seed must be 0..{MAX_SEED}, got {self.seed}")
         if self.faces is not None and not 100 <= self.faces <= 1_000_000:
             raise ProtocolError(f"faces must be 100..1000000, got {self.faces}")
+        if any(not 100 <= count <= 1_000_000 for count in self.lods) or len(self.lods) > MAX_LEVELS - 1:
+            raise ProtocolError(
+                f"lods must be up to {MAX_LEVELS - 1} face counts of 100..1000000, got {list(self.lods)}"
+            )
         if self.texture_px is not None and not 64 <= self.texture_px <= 8192:
             raise ProtocolError(f"texture_px must be 64..8192, got {self.texture_px}")
         stages = list(Stage)

@@ -54,6 +54,7 @@ class Settings:
             texture=TextureConfig(
                 texture_px=request.texture_px or values.texture_px,
                 fit=FieldFit(iterations=values.texture_iterations),
+                normal_map=values.normal_map if request.normal_map is None else request.normal_map,
             ),
         )
 

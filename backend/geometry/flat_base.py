@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from backend.geometry.grids import cell_centres
@@ -14,10 +14,13 @@ LOOK_SHARE = 0.15
 """Share of a body's height, from below, whose sections are compared."""
 
 STAND_SHARE = 0.5
-"""The cut is where the section reaches this share of the widest one down there."""
+"""The section that a body stands on has at least this share of the area of the widest one down there."""
 
-MAX_CUT_SHARE = 0.06
+MAX_CUT_SHARE = 0.1
 """Largest share of the height that is cut off."""
+
+NUM_SIDES, MARGIN = 16, 0.02
+"""The section reaches this many metres beyond the centre of mass towards so many sides."""
 
 ON_BASE = 2e-4
 """Metres from the plane within which a vertex of marching cubes lies on it."""
@@ -27,17 +30,34 @@ NEAR_BASE = 1e-3
 
 
 def base_height(field: Float[Tensor, "x y z"]) -> float:
-    """Height, in metres, of the plane that a body in a field of signed distances is to stand on."""
-    sections = (field < 0).sum(dim=(0, 1)).double()
-    filled = sections.nonzero()[:, 0]
-    low, high = int(filled[0]), int(filled[-1])
-    height = high - low + 1
-    widest = sections[low : low + max(1, round(LOOK_SHARE * height))].max()
-    last = low + int(MAX_CUT_SHARE * height)
-    wide = (sections[low : last + 1] >= STAND_SHARE * widest).nonzero()[:, 0]
-    level = low + int(wide[0]) if len(wide) else last
+    """Height, in metres, of the lowest plane on which a body in a field of signed distances stands firmly.
+
+    Where there is none in reach it is the highest one that is allowed.
+    """
+    inside = (field < 0).numpy()
+    areas = inside.sum(axis=(0, 1))
+    filled = np.flatnonzero(areas)
+    low, height = int(filled[0]), int(filled[-1] - filled[0]) + 1
+    widest = areas[low : low + max(1, round(LOOK_SHARE * height))].max()
+    middle, last = np.argwhere(inside)[:, :2].mean(axis=0), low + int(MAX_CUT_SHARE * height)
+    level = next(
+        (
+            level
+            for level in range(low, last)
+            if areas[level] >= STAND_SHARE * widest and _carries(inside[:, :, level], middle)
+        ),
+        last,
+    )
     # Between the centres of two layers, away from both: neither becomes zero.
     return (level + 0.25) / field.shape[2] - 0.5
+
+
+def _carries(section: Bool[np.ndarray, "x y"], middle: Float[np.ndarray, " 2"]) -> bool:
+    """Whether a section reaches beyond the centre of mass on every side."""
+    angle = np.arange(NUM_SIDES) * 2 * np.pi / NUM_SIDES
+    sides = np.stack([np.cos(angle), np.sin(angle)])
+    reach = ((np.argwhere(section) - middle) @ sides).max(axis=0)
+    return bool((reach > MARGIN * section.shape[0]).all())
 
 
 def cut_below(field: Float[Tensor, "x y z"], height: float) -> Float[Tensor, "x y z"]:

@@ -182,7 +182,8 @@ def test_a_standing_body_has_a_flat_underside():
     shape = sparse_shape()
     whole, standing = (extract_mesh(shape, faces=8_000, is_standing=choice) for choice in (False, True))
     low = standing.vertices[:, 2].min()
-    assert low - whole.vertices[:, 2].min() == pytest.approx(0.06 * 0.7, abs=1.5 / FINE)
+    # Half of the section at 0.15 of the height, h (2 R - h), is reached at 0.07 of it.
+    assert low - whole.vertices[:, 2].min() == pytest.approx(0.07 * 0.7, abs=1.5 / FINE)
     corners = standing.vertices[standing.faces]
     is_base = (corners[:, :, 2] == low).all(axis=1)
     edges = corners[is_base][:, 1:, :2] - corners[is_base][:, :1, :2]
@@ -199,3 +200,17 @@ def test_a_box_that_stands_already_loses_next_to_nothing():
 
     mesh = extract_mesh(sparse_shape(box), faces=4_000, is_standing=True)
     assert mesh.vertices[:, 2].min() == pytest.approx(-0.25, abs=1 / FINE)
+
+
+def test_a_body_with_a_slanted_foot_is_cut_until_it_stands():
+    """A ball on a small foot that is off its middle tips over unless the foot goes."""
+
+    def on_a_foot(points):
+        foot = (points - torch.tensor([0.15, 0.0, -0.33])).abs() - torch.tensor([0.03, 0.03, 0.04])
+        return torch.minimum(sphere(points), foot.amax(dim=-1))
+
+    mesh = extract_mesh(sparse_shape(on_a_foot), faces=8_000, is_standing=True)
+    low = mesh.vertices[:, 2].min()
+    base = mesh.vertices[mesh.vertices[:, 2] == low]
+    assert base[:, 0].min() < -0.05
+    assert base[:, 0].max() > 0.05

@@ -1,0 +1,64 @@
+"""The body of a job before it was simplified, and its levels of detail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from backend.artifact_files import read_shape
+from backend.artifacts import SparseShape
+from backend.geometry.glb import write_glb
+from backend.geometry.meshes import Mesh, TexturedMesh, weld, with_colours
+from backend.geometry.simplify import simplify
+from backend.protocol import LEVEL_FILE, Stage
+from backend.stages.mesh import FineMesh, fine_mesh, level_of_detail
+from backend.storage import part_of, writing_errors
+from backend.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a job's mesh was made from."""
+
+    shape: SparseShape
+    fine: FineMesh
+
+    @classmethod
+    def of(cls, work: Work) -> "Body | None":
+        """The body of a job; None where its mesh is not that of its shape, as when the user brought it."""
+        if not has_body(work):
+            return None
+        shape = read_shape(work.job.path(Stage.SHAPE))
+        return cls(shape, fine_mesh(shape, is_standing=work.request.flat_base))
+
+
+def has_body(work: Work) -> bool:
+    """Whether the job's mesh is as it was made from the job's shape."""
+    return work.job.was_made_from(Stage.MESH, Stage.SHAPE)
+
+
+def further_levels(mesh: Mesh, body: Body | None, counts: Sequence[int]) -> list[Mesh]:
+    """Meshes of the same body with `counts` faces."""
+    if body is not None:
+        return [level_of_detail(body.fine, body.shape, faces=count) for count in counts]
+    return [_simplified(mesh, count) for count in counts]
+
+
+def write_levels(work: Work, levels: Sequence[TexturedMesh]) -> None:
+    """Put levels of detail into the job's folder, and remove those of an earlier run."""
+    for path in work.job.folder.glob(LEVEL_FILE.format("*")):
+        path.unlink()
+    for path, level in zip(work.job.levels(work.request), levels, strict=True):
+        part = part_of(path)
+        write_glb(level, part, extras=work.provenance)
+        with writing_errors(path):
+            part.replace(path)
+
+
+def _simplified(mesh: Mesh, faces: int) -> Mesh:
+    simple = simplify(weld(mesh), faces=faces)
+    if mesh.colours is None:
+        return simple
+    _, nearest = KDTree(mesh.vertices).query(simple.vertices)
+    return with_colours(simple, mesh.colours[np.asarray(nearest)])
