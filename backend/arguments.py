@@ -21,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from backend.protocol import Device, Preset, Request, Stage
+from backend.protocol import Device, Preset, ProtocolError, Request, Stage
 
 EXIT_CODES = {
     "error": 1,
@@ -88,8 +88,14 @@ def make_parser() -> Parser:
     _add_photo(reconstruct)
     _add_common(reconstruct)
     texture = commands.add_parser("texture", help="a mesh and six views to a textured mesh")
-    texture.add_argument("mesh", type=Path, metavar="MESH", help="GLB; front to +Z, +Y up, as glTF has it")
-    texture.add_argument("views", type=Path, metavar="VIEWS", help="3 rows x 2 columns of square views")
+    texture.add_argument("mesh", type=Path, metavar="MESH", help="GLB, glTF, OBJ, PLY or STL")
+    texture.add_argument(
+        "views",
+        type=Path,
+        metavar="VIEWS",
+        nargs="?",
+        help="3 rows x 2 columns of square views; without, MESH is an edited copy of the job's mesh",
+    )
     texture.add_argument(
         "--keep-uvs", action="store_true", help="paint into the mesh's own texture coordinates"
     )
@@ -231,9 +237,23 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
         start_from=given.get("start_from"),
         stop_after=Stage.VIEWS if arguments.command == "views" else given.get("stop_after", Stage.TEXTURE),
         keep_uvs=given.get("keep_uvs", False),
+        edited=_edited(arguments),
         faces=given["faces"][0] if "faces" in given else base.faces,
         lods=given["faces"][1:] if "faces" in given else base.lods,
         reroll=given.get("reroll", ()),
         reroll_seed=given.get("reroll_seed", 0),
         **values,
     )
+
+
+def _edited(arguments: argparse.Namespace) -> str | None:
+    """The edited mesh of `texture --job FOLDER MESH`.
+
+    Raises:
+        ProtocolError: when neither views nor a job say what it is to be painted with.
+    """
+    if arguments.command != "texture" or arguments.views is not None:
+        return None
+    if arguments.job is None or not arguments.job.is_dir():
+        raise ProtocolError("name a sheet of views after the mesh, or with --job the job that it was made by")
+    return str(arguments.mesh.resolve())

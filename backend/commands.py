@@ -17,7 +17,9 @@ from backend.artifact_files import read_views, write_views
 from backend.devices import choose_device, make_repeatable
 from backend.doctor import run_doctor
 from backend.errors import Cancelled, ConfigError, One2345Error
-from backend.geometry.glb_reader import read_glb
+from backend.geometry.glb import write_glb
+from backend.geometry.mesh_files import read_mesh_file
+from backend.geometry.source_mesh import own_layout
 from backend.jobs import Job
 from backend.models.cache import NetworkCache
 from backend.models.registry import find_weights, matting_model_path, verify, weight_sets, write_checksums
@@ -125,9 +127,8 @@ def _make_in(job: Job, request: Request, arguments: argparse.Namespace) -> int:
     if getattr(arguments, "views", None) is not None:
         views = read_views(arguments.views)
         job.replace(Stage.VIEWS, None, lambda parts: write_views(views, parts[0]))
-    if getattr(arguments, "mesh", None) is not None:
-        read_glb(arguments.mesh)  # Whatever is wrong with it is said before anything is kept.
-        job.replace(Stage.MESH, None, lambda parts: _copy(arguments.mesh, parts))
+    if getattr(arguments, "mesh", None) is not None and request.edited is None:
+        _take_mesh(job, arguments.mesh, keep_uvs=request.keep_uvs)
     device = choose_device(request.device)
     resources = Resources(
         device=device,
@@ -141,13 +142,23 @@ def _make_in(job: Job, request: Request, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _copy(source: Path, targets: Sequence[Path]) -> None:
-    shutil.copyfile(source, targets[0])
+def _take_mesh(job: Job, path: Path, *, keep_uvs: bool) -> None:
+    """Take over the user's mesh; whatever is wrong with it is said before anything is kept."""
+    source = read_mesh_file(path)
+    layout = own_layout(source, path.name) if keep_uvs else None
+
+    def write(parts: Sequence[Path]) -> None:
+        if path.suffix.lower() == ".glb":
+            shutil.copyfile(path, parts[0])
+        else:
+            write_glb(layout or source.mesh, parts[0], extras={})
+
+    job.replace(Stage.MESH, None, write)
 
 
 def _hand_over(job: Job, request: Request, report: dict[str, Json], arguments: argparse.Namespace) -> None:
     """Copy the result to where it was asked for, and tell."""
-    made = job.path(request.stop_after)
+    made = job.results(request)[0]
     target = arguments.output or made
     if arguments.output is not None:
         copy_whole(made, arguments.output)

@@ -21,6 +21,7 @@ from backend.protocol import (
     RECORD_FILE,
     REPORT_FILE,
     REQUEST_FILE,
+    RETEXTURED_FILE,
     STAGE_FILES,
     Json,
     ProtocolError,
@@ -101,6 +102,10 @@ class Job:
                 f"The job {self.folder} has no {path.name}; start from the stage {stage} or an earlier one"
             )
         return path
+
+    def results(self, request: Request) -> list[Path]:
+        """The files that a request ends in, there or not; the first is the one to show or import."""
+        return [self.folder / RETEXTURED_FILE] if request.edited else self.paths(request.stop_after)
 
     def is_whole(self, stage: Stage) -> bool:
         """Whether all files of a stage are there."""

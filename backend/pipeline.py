@@ -23,7 +23,8 @@ from backend.artifact_files import (
 from backend.devices import memory_errors, peaks, reset_peaks
 from backend.errors import ArtifactError, OnStep
 from backend.geometry.glb import write_glb
-from backend.geometry.glb_reader import read_glb, read_textured_glb
+from backend.geometry.glb_reader import read_glb, read_source_glb, read_textured_glb
+from backend.geometry.source_mesh import own_layout
 from backend.geometry.meshes import Mesh, weld
 from backend.images import read_picture
 from backend.jobs import EDIT, Job, Source
@@ -37,6 +38,7 @@ from backend.models.registry import find_weights, rig_by_name, rig_of
 from backend.models.shape import ShapeConfig, ShapeNet
 from backend.protocol import THUMBNAIL_FILE, Event, Json, Progress, Request, Stage, StageDone
 from backend.reports import Report, mesh_facts
+from backend.retexturing import bake_edited
 from backend.stages.matte import cut_out
 from backend.stages.mesh import extract_mesh
 from backend.stages.occupancy import generate_occupancy
@@ -122,8 +124,8 @@ def _make_mesh(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
 
 
 def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[str, Json]:
-    read = read_textured_glb if work.request.keep_uvs else read_glb
-    mesh = read(work.job.path(Stage.MESH))
+    path = work.job.path(Stage.MESH)
+    mesh = own_layout(read_source_glb(path), path.name) if work.request.keep_uvs else read_glb(path)
     photo = None if work.photo is None else PhotoTexture(read_matte(work.photo))
     body = Body.of(work)
     base = mesh if isinstance(mesh, Mesh) else weld(mesh)
@@ -237,6 +239,9 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
         rig=rig_by_name(request.rig) if request.rig else rig_of(weights),
         resources=resources,
     )
+    if request.edited is not None:
+        empty = Report({}, request, weights=weights, rig=work.rig, device=resources.device)
+        return bake_edited(work, Path(request.edited), empty, on_event=on_event, name=name)
     if request.start_from:
         job.forget(stage for stage in Stage if not _is_before(stage, request.start_from))
     needed = needed_stages(job, request)

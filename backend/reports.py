@@ -9,7 +9,7 @@ import torch
 from backend.devices import device_name
 from backend.evaluate.surface import is_watertight, num_shells
 from backend.geometry.cameras import ViewRig
-from backend.geometry.meshes import Mesh
+from backend.geometry.meshes import Mesh, TexturedMesh
 from backend.models.registry import WeightSet
 from backend.protocol import BACKEND_VERSION, Json, Request, Stage, to_data
 
@@ -27,7 +27,7 @@ def versions() -> dict[str, Json]:
     return found
 
 
-def mesh_facts(mesh: Mesh) -> dict[str, Json]:
+def mesh_facts(mesh: Mesh | TexturedMesh) -> dict[str, Json]:
     """What a user of the mesh wants to know first."""
     return {
         "faces": len(mesh.faces),

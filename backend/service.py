@@ -32,4 +32,4 @@ class Service:
         resources = Resources(device=device, networks=cache, matting_model=matting_model_path(self._root))
         job = Job(folder)
         report = run(job, request, resources, on_event=on_event, name=submit.job)
-        return tuple(str(path) for path in job.paths(request.stop_after)), report
+        return tuple(str(path) for path in job.results(request)), report

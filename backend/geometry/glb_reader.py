@@ -1,4 +1,4 @@
-"""Any GLB as one mesh in our frame: parts joined, transforms applied, materials flattened."""
+"""Any glTF file as one mesh in our frame: parts joined, transforms applied, materials flattened."""
 
 import struct
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from PIL import Image
 
 from backend.errors import InputError
 from backend.geometry.colour import linear_from_u8, srgb_from_linear
-from backend.geometry.gltf import Gltf, Part
+from backend.geometry.gltf import Gltf
+from backend.geometry.gltf_scene import Part, parts
 from backend.geometry.meshes import Mesh, TexturedMesh, make_mesh, smooth_normals, with_colours
+from backend.geometry.source_mesh import SourceMesh, check_exact
 
 MAX_TILE_PX = 2048
 """Side of the largest picture in a joined texture; a texture repeated many times is shrunk to it."""
@@ -34,12 +36,27 @@ def read_glb(path: Path) -> Mesh:
     Raises:
         InputError: the file is missing, damaged, empty or compressed.
     """
-    parts = _read(path)
-    offsets = np.cumsum([0, *(len(part.positions) for part in parts)])
-    vertices = np.concatenate([part.positions for part in parts])
-    faces = np.concatenate([part.faces + offset for part, offset in zip(parts, offsets, strict=False)])
-    colours = np.concatenate([_vertex_colours(part) for part in parts])
-    return with_colours(make_mesh(z_up_from_gltf(vertices), faces), colours)
+    return read_source_glb(path).mesh
+
+
+def read_source_glb(path: Path) -> SourceMesh:
+    """Read a file as `read_glb` does, with the texture coordinates and the transform that it gives.
+
+    Raises:
+        InputError: the file is missing, damaged, empty or compressed.
+    """
+    found = _read(path)
+    offsets = np.cumsum([0, *(len(part.positions) for part in found)])
+    vertices = z_up_from_gltf(np.concatenate([part.positions for part in found]))
+    check_exact(vertices, path.name)
+    faces = np.concatenate([part.faces + offset for part, offset in zip(found, offsets, strict=False)])
+    colours = np.concatenate([_vertex_colours(part) for part in found])
+    uv = None
+    if all(part.uv is not None for part in found):
+        uv = np.concatenate([part.uv for part in found if part.uv is not None])
+    material = np.concatenate([np.full(len(part.faces), part.material) for part in found])
+    frame = Z_UP_FROM_GLTF @ found[0].world @ Z_UP_FROM_GLTF.T
+    return SourceMesh(with_colours(make_mesh(vertices, faces), colours), uv, material, frame)
 
 
 def read_textured_glb(path: Path) -> TexturedMesh:
@@ -68,6 +85,9 @@ def read_textured_glb(path: Path) -> TexturedMesh:
     return TexturedMesh(mesh.vertices, mesh.faces, smooth_normals(mesh), uv.astype(np.float32), texture)
 
 
+Z_UP_FROM_GLTF = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+
+
 def z_up_from_gltf(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
     """Turn glTF's +Y up, front +Z into our +Z up, front -Y."""
     return np.stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]], axis=1)
@@ -79,7 +99,7 @@ def _read(path: Path) -> list[Part]:
     except OSError as error:
         raise InputError(f"Cannot read {path} ({error.strerror}); check the path") from error
     try:
-        parts = [part for part in Gltf(data).parts() if len(part.faces)]
+        return list(parts(Gltf(data, path.parent)))
     except InputError as error:
         raise InputError(f"Cannot use {path.name}: {error}") from error
     # What Python, numpy and Pillow raise on numbers and names that do not belong together.
@@ -93,9 +113,6 @@ def _read(path: Path) -> list[Part]:
         RecursionError,
     ) as error:
         raise InputError(f"The mesh {path.name} is damaged ({error}); export it again") from error
-    if not parts:
-        raise InputError(f"The mesh {path.name} has no triangles; choose another file")
-    return parts
 
 
 def _vertex_colours(part: Part) -> Float[np.ndarray, "v 3"]:
