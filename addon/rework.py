@@ -52,9 +52,8 @@ class Origin:
         return path
 
     def copy(self, stages: Sequence[Stage], folder: Path) -> None:
-        """Copy what is there of the stages' artifacts, with the record of what they were made from."""
-        names = [name for stage in stages for name in STAGE_FILES[stage]]
-        for name in (*names, protocol.RECORD_FILE):
+        """Copy what is there of the stages' artifacts; without a record of their making they are given."""
+        for name in [name for stage in stages for name in STAGE_FILES[stage]]:
             if (self.folder / name).is_file():
                 shutil.copyfile(self.folder / name, folder / name)
 

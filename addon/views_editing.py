@@ -365,6 +365,9 @@ def _new_sheet(
 
 def _take_over(old: bpy.types.Image, new: bpy.types.Image, *, job_id: str) -> None:
     """Let a new sheet stand wherever the old one did; the old one is a plain image from now on."""
+    name = old.name
+    old.name = f"{name} before"
+    new.name = name
     new[JOB], new[ROOT] = job_id, old.get(ROOT, job_id)
     if (result := rework.kept_result(old)) is not None:
         new[RESULT] = result
@@ -386,6 +389,8 @@ def _show(context: bpy.types.Context, sheet: bpy.types.Image) -> None:
         area = context.window_manager.windows[-1].screen.areas[0]
         area.type = "IMAGE_EDITOR"
         editors = _image_editors()
+        editors[-1].ui_mode = "PAINT"
+        editors[-1].show_region_ui = True
     if editors:
         editors[-1].image = sheet
 

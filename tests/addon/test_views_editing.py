@@ -153,7 +153,7 @@ def test_untouched_views_go_on_as_the_very_file(result, job_folder):
     open_views()
     bpy.ops.one2345.continue_from_views()
     job = newest()
-    assert set(seen(job)) == {"job.json", "matte.png", "request.json", "stages.json", "views.png"}
+    assert set(seen(job)) == {"job.json", "matte.png", "request.json", "views.png"}
     assert (job.folder / "views.png").read_bytes() == (job_folder / "views.png").read_bytes()
     assert (job.request.seed, job.request.reroll, job.request.start_from) == (5, (), None)
 
