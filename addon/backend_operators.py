@@ -7,6 +7,7 @@ import bpy
 from . import jobs, ticking
 from .errors import JobError
 from .reporting import reported
+from .texts import tr
 
 if TYPE_CHECKING:
     from .reporting import Returned
@@ -52,5 +53,5 @@ CLASSES = (ONE2345_OT_open_log, ONE2345_OT_stop_backend)
 def _open_log() -> None:
     path = jobs.SESSION.client.log_path
     if path is None or not path.is_file():
-        raise JobError("The backend has not written a log yet.")
+        raise JobError(tr("The backend has not written a log yet."))
     bpy.ops.wm.path_open(filepath=str(path))

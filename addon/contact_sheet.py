@@ -11,6 +11,7 @@ import numpy as np
 from ..backend.protocol import STAGE_FILES, THUMBNAIL_FILE, Stage
 from .errors import JobError
 from .job import Job, JobState
+from .texts import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ def sheet_of(done: Sequence[Job]) -> "NDArray[np.float32]":
     """
     cells = [_cell(job) for job in done if job.state is JobState.DONE]
     if not cells:
-        raise JobError("No job is done yet; there is nothing to show.")
+        raise JobError(tr("No job is done yet; there is nothing to show."))
     height, width, _ = cells[0].shape
     columns = math.ceil(math.sqrt(len(cells) * height / width))
     rows = math.ceil(len(cells) / columns)
@@ -53,7 +54,7 @@ def write_png(pixels: "NDArray[np.float32]", path: Path) -> None:
         image.filepath_raw, image.file_format = str(path), "PNG"
         image.save()
     except RuntimeError as error:
-        raise JobError(f"Cannot write {path}; choose another place.") from error
+        raise JobError(tr("Cannot write {path}; choose another place.", path=path)) from error
     finally:
         bpy.data.images.remove(image)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..backend import protocol
 from .errors import JobError, SetupError
 from .job import Settings
+from .texts import tr
 
 JOBS = "jobs"
 PREVIEWS = "previews"
@@ -37,8 +38,12 @@ def make_folder(data_root: Path, title: str, *, kind: str = "") -> Path:
             folder = first.with_name(f"{first.name}-{number}")
         except OSError as error:
             raise SetupError(
-                f"Cannot write to the data folder {data_root}: {error.strerror}. "
-                "Choose another in the add-on preferences."
+                tr(
+                    "Cannot write to the data folder {folder}: {reason}. "
+                    "Choose another in the add-on preferences.",
+                    folder=data_root,
+                    reason=error.strerror,
+                )
             ) from error
         else:
             return folder
@@ -74,4 +79,4 @@ def request_for(
             stop_after=stop_after,
         )
     except protocol.ProtocolError as error:
-        raise JobError(f"These settings cannot be used: {error}.") from error
+        raise JobError(tr("These settings cannot be used: {reason}.", reason=error)) from error

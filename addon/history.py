@@ -9,6 +9,7 @@ from ..backend import protocol
 from . import journal
 from .folders import JOBS, title_of
 from .job import Job, JobState
+from .texts import tr
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def _job_of(folder: Path) -> Job | None:
         return None
     if state is None or parsed.stop_after is not protocol.Stage.TEXTURE:
         return None
-    message = INTERRUPTED if state is JobState.INTERRUPTED else entry.message if entry else ""
+    message = tr(INTERRUPTED) if state is JobState.INTERRUPTED else entry.message if entry else ""
     job = Job(
         id=folder.name,
         title=entry.title if entry else title_of(folder),

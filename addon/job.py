@@ -111,6 +111,11 @@ class Job:
         return self.request.stop_after is protocol.Stage.TEXTURE and self.request.edited is None
 
     @property
+    def is_earlier(self) -> bool:
+        """It was started in another session."""
+        return self.file_number < 0
+
+    @property
     def is_preview(self) -> bool:
         """It shows the cut-out only, and is no part of the history."""
         return self.request.stop_after is protocol.Stage.MATTE

@@ -86,7 +86,7 @@ class ONE2345_OT_import_result(_OnJob, bpy.types.Operator):
     def _import(self, context: bpy.types.Context) -> None:
         done = [job.id for job in jobs.recent() if job.state is JobState.DONE]
         if not self.job and not done:
-            raise JobError("There is no finished object in this session.")
+            raise JobError(tr("There is no finished object in this session."))
         job = jobs.status(self.job or done[0])
         job.treatment = panel_treatment(context)
         jobs.import_result(job.id, panel_placement(context))
@@ -148,7 +148,9 @@ class ONE2345_OT_reuse_settings(_OnJob, bpy.types.Operator):
         try:
             panel.image = bpy.data.images.load(request.image or "", check_existing=True)
         except RuntimeError as error:
-            raise JobError(f"The picture {request.image} is gone; the other settings are set.") from error
+            raise JobError(
+                tr("The picture {path} is gone; the other settings are set.", path=request.image)
+            ) from error
 
 
 class ONE2345_OT_show_folder(_OnJob, bpy.types.Operator):
@@ -164,7 +166,7 @@ class ONE2345_OT_show_folder(_OnJob, bpy.types.Operator):
     def _show(self) -> None:
         folder = _job_or_newest(self.job).folder
         if not folder.is_dir():
-            raise JobError(f"The folder {folder} is gone.")
+            raise JobError(tr("The folder {folder} is gone.", folder=folder))
         bpy.ops.wm.path_open(filepath=str(folder))
 
 
@@ -251,5 +253,5 @@ def _job_or_newest(job_id: str) -> Job:
         return jobs.status(job_id)
     ended = [job for job in jobs.recent() if not job.is_open]
     if not ended:
-        raise JobError("There is no job that has ended.")
+        raise JobError(tr("There is no job that has ended."))
     return ended[0]

@@ -28,6 +28,7 @@ from .importer import Provenance, Surface, import_mesh, weld
 from .job import MOVES, Job, JobState, Settings
 from .launch import Launch
 from .placement import Placement, Treatment
+from .texts import tr
 
 __all__ = ["MOVES", "SESSION", "Job", "JobState", "Session", "Settings"]
 
@@ -122,7 +123,9 @@ def submit_prepared(
     except (AddonError, OSError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
-            raise SetupError(f"Cannot write to {folder}: {error.strerror}.") from error
+            raise SetupError(
+                tr("Cannot write to {path}: {reason}.", path=folder, reason=error.strerror)
+            ) from error
         raise
     job = Job(
         id=folder.name,
@@ -148,11 +151,11 @@ def run_again(job_id: str, *, launch: Launch, start_from: protocol.Stage | None 
     """
     job = status(job_id)
     if job.is_open:
-        raise JobError(f"The job {job.title} has not ended yet.")
+        raise JobError(tr("The job {name} has not ended yet; cancel it first.", name=job.title))
     try:
         request = replace(job.request, start_from=start_from, stop_after=protocol.Stage.TEXTURE)
     except protocol.ProtocolError as error:
-        raise JobError(f"{job.title} cannot go on: {error}.") from error
+        raise JobError(tr("{name} cannot go on: {reason}.", name=job.title, reason=error)) from error
     _start_backend(launch)
     if (
         job.request.stop_after is not protocol.Stage.TEXTURE
@@ -179,7 +182,7 @@ def status(job_id: str) -> Job:
         JobError: there is no such job in this session.
     """
     if job_id not in SESSION.jobs:
-        raise JobError(f"There is no job {job_id!r} in this session.")
+        raise JobError(tr("There is no job {name!r} in this session.", name=job_id))
     return SESSION.jobs[job_id]
 
 
@@ -195,7 +198,8 @@ def open_jobs() -> list[Job]:
 
 def last_ended() -> Job | None:
     """The job that has the last word in the panel, a preview included."""
-    return next((job for job in reversed(SESSION.jobs.values()) if not job.is_open), None)
+    ended = (job for job in reversed(SESSION.jobs.values()) if not job.is_open)
+    return next((job for job in ended if not job.is_earlier or job.state is JobState.INTERRUPTED), None)
 
 
 def wait(job_id: str, *, timeout_s: float | None = None) -> Job:
@@ -209,7 +213,9 @@ def wait(job_id: str, *, timeout_s: float | None = None) -> Job:
     while job.is_open:
         poll()
         if job.is_open and time.monotonic() > until:
-            raise JobError(f"The job {job.title} has not ended in {timeout_s:g} s.")
+            raise JobError(
+                tr("The job {name} has not ended in {seconds:g} s.", name=job.title, seconds=timeout_s)
+            )
         time.sleep(_WAIT_STEP_S)
     return job
 
@@ -245,14 +251,16 @@ def remove(job_id: str) -> None:
     """
     job = status(job_id)
     if job.is_open:
-        raise JobError(f"The job {job.title} has not ended yet; cancel it first.")
+        raise JobError(tr("The job {name} has not ended yet; cancel it first.", name=job.title))
     if is_ours(job.folder):
         try:
             shutil.rmtree(job.folder)
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise JobError(f"Cannot delete {job.folder}: {error.strerror}.") from error
+            raise JobError(
+                tr("Cannot delete {path}: {reason}.", path=job.folder, reason=error.strerror)
+            ) from error
     del SESSION.jobs[job_id]
 
 
@@ -271,7 +279,9 @@ def result(job_id: str) -> Path:
     """
     job = status(job_id)
     if job.state is not JobState.DONE:
-        raise JobError(job.message or f"The job {job.title} is {job.state.value}.")
+        raise JobError(
+            job.message or tr("The job {name} is {state}.", name=job.title, state=tr(job.state.value))
+        )
     return job.folder / protocol.STAGE_FILES[protocol.Stage.TEXTURE][0]
 
 

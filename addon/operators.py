@@ -18,6 +18,7 @@ from .placing import point_under_mouse, triple
 from .preferences import launch_from
 from .properties import current_scene, scene_settings
 from .reporting import reported
+from .texts import tr
 
 if TYPE_CHECKING:
     from .reporting import Returned
@@ -209,7 +210,7 @@ def _source(context: bpy.types.Context, *, filepath: str, image: str) -> Source:
         return pictures.source_from_file(filepath)
     chosen = pictures.image_named(image) if image else scene_settings(context).image
     if chosen is None:
-        raise SourceError("Choose a picture first.")
+        raise SourceError(tr("Choose a picture first"))
     return pictures.source_from_datablock(chosen)
 
 

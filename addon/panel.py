@@ -7,6 +7,8 @@ from . import jobs, operators, panel_progress, readiness, source_operators, timi
 from .backend_operators import ONE2345_OT_open_log
 from .drawing import Tab, draw_preferences_button, draw_text, layout_of
 from .errors import AddonError
+from .installer import section
+from .installer.state import can_install
 from .job_operators import ONE2345_OT_continue_job, ONE2345_OT_dismiss
 from .preferences import data_root, preferences
 from .properties import ONE2345_PG_settings, scene_settings
@@ -66,10 +68,12 @@ CLASSES = (ONE2345_PT_generate, ONE2345_PT_cut_out)
 
 
 def _draw_setup(context: bpy.types.Context, layout: bpy.types.UILayout, trouble: readiness.Problem) -> None:
-    """The card of a first run."""
-    box = layout.box()
-    draw_text(context, box, trouble.text, icon="INFO")
-    draw_preferences_button(box)
+    """The card of a first run, or of an installation that needs care."""
+    if can_install():
+        section.draw(context, layout, data_root(preferences(context)))
+    else:
+        draw_text(context, layout.box(), trouble.text, icon="INFO")
+    draw_preferences_button(layout)
 
 
 def _draw_sources(

@@ -9,6 +9,7 @@ import numpy as np
 from .errors import SourceError
 from .folders import Write
 from .properties import current_scene
+from .texts import tr
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Files offered in the file browser and taken when dropped."""
@@ -48,7 +49,7 @@ def from_file(filepath: str) -> Write:
     """
     path = Path(bpy.path.abspath(filepath)).resolve()
     if not path.is_file():
-        raise SourceError(f"There is no picture {path}.")
+        raise SourceError(tr("There is no picture {path}.", path=path))
     return lambda _folder: path
 
 
@@ -67,9 +68,11 @@ def pictures_in(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     except OSError as error:
-        raise SourceError(f"Cannot read the folder {folder}: {error.strerror}.") from error
+        raise SourceError(
+            tr("Cannot read the folder {folder}: {reason}.", folder=folder, reason=error.strerror)
+        ) from error
     if not found:
-        raise SourceError(f"There is no picture in {folder}.")
+        raise SourceError(tr("There is no picture in {folder}.", folder=folder))
     return found
 
 
@@ -81,7 +84,7 @@ def image_named(name: str) -> bpy.types.Image:
     """
     image = bpy.data.images.get(name)
     if image is None:
-        raise SourceError(f"There is no image {name!r} in this file.")
+        raise SourceError(tr("There is no image {name!r} in this file.", name=name))
     return image
 
 
@@ -93,7 +96,7 @@ def image_of_empty(empty: bpy.types.Object) -> bpy.types.Image:
     """
     image: bpy.types.ID | None = empty.data
     if not isinstance(image, bpy.types.Image):
-        raise SourceError(f"{empty.name} shows no picture.")
+        raise SourceError(tr("{name} shows no picture.", name=empty.name))
     return image
 
 
@@ -107,7 +110,7 @@ def load(filepath: str) -> bpy.types.Image:
     try:
         return bpy.data.images.load(str(path), check_existing=True)
     except RuntimeError as error:
-        raise SourceError(f"{path} is no picture that Blender can read.") from error
+        raise SourceError(tr("{path} is no picture that Blender can read.", path=path)) from error
 
 
 def save_render(image: bpy.types.Image, path: Path, scene: bpy.types.Scene) -> None:
@@ -139,7 +142,7 @@ def mask_from_datablock(image: bpy.types.Image) -> Write:
 
 def _save(image: bpy.types.Image, folder: Path) -> Path:
     if image.source in ("MOVIE", "TILED"):
-        raise SourceError(f"{image.name} is a movie or a tiled image; choose a plain one.")
+        raise SourceError(tr("{name} is a movie or a tiled image; choose a plain one.", name=image.name))
     if not image.is_dirty and image.source == "FILE":
         packed = image.packed_file
         if packed is not None:
@@ -160,9 +163,16 @@ def _save_pixels(image: bpy.types.Image, path: Path) -> Path:
         else:
             _save_copy(image, path)
     except RuntimeError as error:
-        where = f" at {image.filepath}" if image.filepath else ""
-        raise SourceError(f"{image.name} holds no picture{where}; choose another.") from error
+        raise _no_picture(image) from error
     return path
+
+
+def _no_picture(image: bpy.types.Image) -> SourceError:
+    if image.filepath:
+        text = tr("{name} holds no picture at {path}; choose another.", name=image.name, path=image.filepath)
+    else:
+        text = tr("{name} holds no picture; choose another.", name=image.name)
+    return SourceError(text)
 
 
 def _save_copy(image: bpy.types.Image, path: Path) -> None:

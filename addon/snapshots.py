@@ -11,6 +11,7 @@ import numpy as np
 from .errors import SourceError
 from .pictures import save_render
 from .properties import current_scene
+from .texts import tr
 
 MAX_SIDE_PX = 1024
 _RENDER_RESULT = "Render Result"
@@ -23,16 +24,16 @@ def from_clipboard(context: bpy.types.Context) -> bpy.types.Image:
         SourceError: there is none, or this Blender cannot read it.
     """
     if not hasattr(bpy.types, "IMAGE_OT_clipboard_paste"):
-        raise SourceError("This Blender cannot paste pictures. Save the picture and open it instead.")
+        raise SourceError(tr("This Blender cannot paste pictures. Save the picture and open it instead."))
     before = {image.session_uid for image in bpy.data.images}
     try:
         with _image_editor(context):
             bpy.ops.image.clipboard_paste()
     except RuntimeError as error:
-        raise SourceError("There is no picture in the clipboard. Copy one first.") from error
+        raise SourceError(tr("There is no picture in the clipboard. Copy one first.")) from error
     pasted = [image for image in bpy.data.images if image.session_uid not in before]
     if not pasted:
-        raise SourceError("There is no picture in the clipboard. Copy one first.")
+        raise SourceError(tr("There is no picture in the clipboard. Copy one first."))
     pasted[0].pack()
     return pasted[0]
 
@@ -47,7 +48,7 @@ def from_view(context: bpy.types.Context) -> bpy.types.Image:
     region = next((region for region in area.regions if region.type == "WINDOW"), None) if area else None
     space = area.spaces.active if area else None
     if bpy.app.background or region is None or not isinstance(space, bpy.types.SpaceView3D):
-        raise SourceError("There is no 3D view to take a picture of.")
+        raise SourceError(tr("There is no 3D view to take a picture of."))
     scale = min(1.0, MAX_SIDE_PX / max(region.width, region.height))
     size = round(region.width * scale), round(region.height * scale)
     with _without_overlays(space):
@@ -68,13 +69,13 @@ def from_render(context: bpy.types.Context, folder: Path) -> bpy.types.Image:
     path = folder / "render.png"
     try:
         if result is None:
-            raise SourceError("Nothing was rendered yet. Render a picture first (F12).")
+            raise SourceError(tr("Nothing was rendered yet. Render a picture first (F12)."))
         folder.mkdir(parents=True, exist_ok=True)
         save_render(result, path, current_scene(context))
         image = bpy.data.images.load(str(path))
         image.pack()
     except (RuntimeError, OSError) as error:
-        raise SourceError("Nothing was rendered yet. Render a picture first (F12).") from error
+        raise SourceError(tr("Nothing was rendered yet. Render a picture first (F12).")) from error
     finally:
         path.unlink(missing_ok=True)
     image.name = image.filepath = image.filepath_raw = "Render"
@@ -91,7 +92,7 @@ def _draw_view(
     width, height = size
     view, layer = space.region_3d, context.view_layer
     if layer is None:
-        raise SourceError("No scene is open.")
+        raise SourceError(tr("No scene is open."))
     offscreen = gpu.types.GPUOffScreen(width, height)  # type: ignore[call-arg]  # the stubs lack it
     try:
         offscreen.draw_view3d(
@@ -140,7 +141,7 @@ def _image_editor(context: bpy.types.Context) -> Iterator[None]:
     borrowed = context.area if area is None else None
     area = area or borrowed
     if area is None:
-        raise SourceError("There is no window to paste in.")
+        raise SourceError(tr("There is no window to paste in."))
     kind = area.type
     area.type = "IMAGE_EDITOR"
     space = area.spaces.active

@@ -15,6 +15,7 @@ from .options import UNSAVED, panel_placement
 from .preferences import data_root, launch_from, preferences
 from .properties import scene_settings
 from .reporting import reported
+from .texts import tr
 
 if TYPE_CHECKING:
     from .reporting import Returned
@@ -169,7 +170,7 @@ def _cut_out(context: bpy.types.Context) -> None:
     settings = scene_settings(context)
     image = settings.image
     if image is None:
-        raise SourceError("Choose a picture first.")
+        raise SourceError(tr("Choose a picture first"))
     for job in [job for job in jobs.SESSION.jobs.values() if job.is_preview and not job.is_open]:
         jobs.remove(job.id)
         previews.forget(job.folder)
@@ -191,7 +192,7 @@ def _edit_mask(context: bpy.types.Context) -> None:
     settings = scene_settings(context)
     image = settings.image
     if image is None:
-        raise SourceError("Choose a picture first.")
+        raise SourceError(tr("Choose a picture first"))
     if settings.mask is None:
         settings.mask = _paintable_copy(image)
     for area in context.screen.areas if context.screen else ():
@@ -208,7 +209,7 @@ def _paintable_copy(image: bpy.types.Image) -> bpy.types.Image:
         image.update()
     width, height = image.size
     if not width or not height:
-        raise SourceError(f"{image.name} holds no picture; choose another.")
+        raise SourceError(tr("{name} holds no picture; choose another.", name=image.name))
     pixels = np.empty(width * height * 4, dtype=np.float32)
     image.pixels.foreach_get(pixels)
     mask = bpy.data.images.new(f"{image.name} mask", width, height, alpha=True)
