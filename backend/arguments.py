@@ -12,6 +12,8 @@ Exit codes:
     7    the asked-for device is not there
     8    a full disk, or a place that cannot be written
     9    a check (`doctor`, `models verify`) found something wrong
+    10   a download broke off; the same command goes on
+    11   something cannot be installed on this machine
     130  stopped by Ctrl+C
 """
 
@@ -34,6 +36,8 @@ EXIT_CODES = {
     "gpu_memory": 6,
     "device": 7,
     "storage": 8,
+    "network": 10,
+    "install": 11,
     "cancelled": 130,
 }
 EXIT_FAULT, EXIT_USAGE, EXIT_CHECK = 1, 2, 9
@@ -206,6 +210,19 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     for name, text in (("verify", "check every file of a set"), ("seal", "write a set's checksums anew")):
         action = actions.add_parser(name, help=text)
         action.add_argument("set", nargs="?", default="starter", metavar="NAME|FOLDER")
+    for name, text in (
+        ("download", "fetch a model that is listed; goes on where it broke off"),
+        ("remove", "delete a model that was downloaded"),
+        ("import", "take a model over from a folder"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("model", metavar="NAME")
+        if name == "download":
+            action.add_argument(
+                "--accept-licence", action="store_true", help="of a model that does not allow every use"
+            )
+        if name == "import":
+            action.add_argument("folder", type=Path, metavar="FOLDER")
 
 
 def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Request:

@@ -21,8 +21,9 @@ from backend.geometry.glb import write_glb
 from backend.geometry.mesh_files import read_mesh_file
 from backend.geometry.source_mesh import own_layout
 from backend.jobs import Job
+from backend.model_commands import manage_models
 from backend.models.cache import NetworkCache
-from backend.models.registry import find_weights, matting_model_path, verify, weight_sets, write_checksums
+from backend.models.registry import matting_model_path
 from backend.pipeline import run as run_pipeline
 from backend.protocol import Done, Failed, Json, ProtocolError, Request, Stage, encode
 from backend.storage import check_writable, copy_whole, data_root, write_whole, writing_errors
@@ -177,38 +178,6 @@ def _hand_over(job: Job, request: Request, report: dict[str, Json], arguments: a
     sys.stdout.write(f"{target}{facts}, {report['seconds']:.1f} s\n")
 
 
-def _models(arguments: argparse.Namespace) -> int:
-    """`models list`, `models verify` and `models seal`."""
-    if arguments.action == "list":
-        return _list_models(as_json=arguments.json)
-    weights = find_weights(arguments.set)
-    if arguments.action == "seal":
-        with writing_errors(weights.folder):
-            sys.stdout.write(f"{write_checksums(weights.folder)}\n")
-        return 0
-    problems = verify(weights.folder)
-    for problem in problems:
-        sys.stderr.write(f"error: {problem}\n")
-    if not problems:
-        sys.stdout.write(f"{weights.name}: all files are as they should be\n")
-    return EXIT_CHECK if problems else 0
-
-
-def _list_models(*, as_json: bool) -> int:
-    rows: list[dict[str, Json]] = []
-    for item in weight_sets():
-        files = list(item.folder.glob("*.safetensors"))
-        size = sum(path.stat().st_size for path in files)
-        rows.append({"name": item.name, "bytes": size, "licence": item.licence, "source": item.source})
-    if as_json:
-        sys.stdout.write(json.dumps(rows) + "\n")
-        return 0
-    for row in rows:
-        size_mib = int(str(row["bytes"])) / 2**20
-        sys.stdout.write(f"{row['name']:<12} {size_mib:6.1f} MiB  {row['licence']:<12} {row['source']}\n")
-    return 0
-
-
 def _doctor(arguments: argparse.Namespace) -> int:
     is_well = run_doctor(arguments.weights, data_root(os.environ), as_json=arguments.json)
     return 0 if is_well else EXIT_CHECK
@@ -219,6 +188,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "views": _make,
     "reconstruct": _make,
     "texture": _make,
-    "models": _models,
+    "models": manage_models,
     "doctor": _doctor,
 }

@@ -1,5 +1,6 @@
 """Jobs as the worker runs them: networks stay in memory from one job to the next."""
 
+import logging
 from pathlib import Path
 
 from backend.devices import choose_device
@@ -10,6 +11,8 @@ from backend.models.registry import matting_model_path
 from backend.pipeline import OnEvent, run
 from backend.protocol import Device, Json, Submit
 from backend.work import Resources
+
+log = logging.getLogger(__name__)
 
 
 class Service:
@@ -33,3 +36,9 @@ class Service:
         job = Job(folder)
         report = run(job, request, resources, on_event=on_event, name=submit.job)
         return tuple(str(path) for path in job.results(request)), report
+
+    def release(self) -> None:
+        """Give the memory of all networks back to the system."""
+        log.info("nothing to do: the networks leave memory")
+        for cache in self._caches.values():
+            cache.clear()

@@ -28,6 +28,7 @@ from backend.protocol import (
     Hello,
     Json,
     LineBuffer,
+    Log,
     ProtocolError,
     Ready,
     Submit,
@@ -37,6 +38,7 @@ from backend.protocol import (
 )
 from backend.storage import data_root
 from backend.terminal import private_stdout
+from backend.turns import turn
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,10 @@ RunJob = Callable[[Submit, Callable[[Event], None]], tuple[tuple[str, ...], dict
 
 END_GRACE_S = 1.5
 """How long a job may take to its next step after the parent is gone."""
+IDLE_S = 600.0
+"""After so long without a job the networks leave memory."""
+TURN_FILE = "turn.lock"
+"""Held during a job, so that two Blenders that share a data root do not fill one graphics card."""
 _READ_BYTES = 1 << 16
 
 
@@ -76,10 +82,15 @@ class Channel:
             except OSError:
                 self._is_ended = True
 
-    def next_job(self) -> Submit | None:
-        """Wait for a job, which is then the running one; None when the process is to end."""
+    def next_job(self, *, idle_s: float, on_idle: Callable[[], None]) -> Submit | None:
+        """Wait for a job, which is then the running one; None when the process is to end.
+
+        `on_idle` is called once when none has come for `idle_s`.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_ended)
+            if not self._changed.wait_for(lambda: self._waiting or self._is_ended, timeout=idle_s):
+                on_idle()
+                self._changed.wait_for(lambda: self._waiting or self._is_ended)
             if self._is_ended:
                 return None
             self._running = next(iter(self._waiting))
@@ -188,8 +199,25 @@ def serve(channel: Channel, root: Path) -> None:
     channel.send(
         Ready(device=Device(device.type), device_name=device_name(device), free_bytes=free, total_bytes=total)
     )
-    while (submit := channel.next_job()) is not None:
-        channel.end_job(run_job(submit, service.run, channel))
+
+    def run(submit: Submit, on_event: Callable[[Event], None]) -> tuple[tuple[str, ...], dict[str, Json]]:
+        with turn(root / TURN_FILE, on_wait=waiting(submit.job, on_event, channel)):
+            return service.run(submit, on_event)
+
+    while (submit := channel.next_job(idle_s=IDLE_S, on_idle=service.release)) is not None:
+        channel.end_job(run_job(submit, run, channel))
+
+
+def waiting(job: str, on_event: Callable[[Event], None], channel: Channel) -> Callable[[bool], None]:
+    """What is done while another Blender's job runs: say so once, and look whether to stop."""
+
+    def on_wait(is_first: bool) -> None:
+        if is_first:
+            on_event(Log(level="info", message="Another Blender generates; this job waits its turn", job=job))
+        if channel.is_stopping:
+            raise JobCancelled(job)
+
+    return on_wait
 
 
 def run_job(submit: Submit, run: RunJob, channel: Channel) -> Event:

@@ -38,6 +38,7 @@ LOWEST_FIRST = (
     ("backend.work", "backend.reports", "backend.thumbnail"),
     ("backend.pipeline",),
     ("backend.arguments", "backend.service", "backend.doctor", "backend.install"),
+    ("backend.model_commands",),
     ("backend.commands", "backend.worker"),
     ("backend.cli",),
     ("backend.train",),

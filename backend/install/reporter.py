@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from backend.errors import Cancelled
 from backend.installation import InstallEvent, Step, encode_event
@@ -21,7 +21,7 @@ _UNFINISHED = ".tmp"
 class Reporter:
     """Writes events for the steps named at the start, in their order."""
 
-    def __init__(self, sink: BinaryIO, titles: Sequence[str]) -> None:
+    def __init__(self, sink: BinaryIO | None, titles: Sequence[str]) -> None:
         self._sink = sink
         self._titles = list(titles)
         self._step = Step(title="", number=0, count=len(self._titles))
@@ -69,6 +69,8 @@ class Reporter:
 
     def send(self, event: InstallEvent) -> None:
         """Write an event; when nobody reads any more, stop."""
+        if self._sink is None:
+            return
         try:
             self._sink.write(encode_event(event))
             self._sink.flush()
@@ -84,6 +86,29 @@ class Reporter:
             os.read(sys.stdin.fileno(), 1)
         finally:
             self.is_stopping.set()
+
+
+class PlainReporter(Reporter):
+    """Tells a person on a terminal: one line that grows, or one line a step elsewhere."""
+
+    def __init__(self, stream: TextIO, titles: Sequence[str]) -> None:
+        super().__init__(None, titles)
+        self._stream = stream
+        self._told = ""
+
+    def send(self, event: InstallEvent) -> None:
+        """Write the step as a line."""
+        if not isinstance(event, Step):
+            return
+        amount = f" {event.done / 1e6:.0f} of {event.total / 1e6:.0f} MB" if event.total else ""
+        if self._stream.isatty():
+            self._stream.write(f"\r\033[K{event.title}{amount} {event.text}")
+            if event.total and event.done >= event.total:
+                self._stream.write("\n")
+        elif event.title != self._told:
+            self._told = event.title
+            self._stream.write(f"{event.title}\n")
+        self._stream.flush()
 
 
 class PackageWatch(Watch):

@@ -44,5 +44,9 @@ class NetworkCache:
         """Let go of everything where memory is short or nothing comes after this job."""
         free, _ = memory(self.device)
         if not self.is_keeping or free < KEEP_FREE_BYTES:
-            self._networks.clear()
-            free_caches(self.device)
+            self.clear()
+
+    def clear(self) -> None:
+        """Let go of everything; what is asked for again is loaded again."""
+        self._networks.clear()
+        free_caches(self.device)

@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 
 import pytest
 
+from backend.errors import Cancelled as JobCancelled
 from backend.protocol import (
     PROTOCOL_VERSION,
     STAGE_FILES,
@@ -29,7 +30,7 @@ from backend.protocol import (
     decode_event,
     encode,
 )
-from backend.worker import Channel, RunJob, run_job
+from backend.worker import Channel, RunJob, run_job, waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
@@ -223,3 +224,32 @@ def test_worker_dies_with_its_parent(tmp_path):
     parent.stdout.read()  # Ends when the worker, which holds the other end, is gone.
     parent.stdout.close()
     os.close(keeper)
+
+
+def test_memory_is_given_back_once_after_a_while_without_jobs(tmp_path):
+    """The job that comes next runs all the same."""
+    reading, writing = os.pipe()
+    with (tmp_path / "events").open("wb") as sink:
+        channel = Channel(reading, sink)
+        calls = []
+
+        def on_idle():
+            calls.append("idle")
+            os.write(writing, encode(Submit(job="a", folder="/a", request=Request())))
+
+        threading.Thread(target=channel.read, daemon=True).start()
+        submit = channel.next_job(idle_s=0.01, on_idle=on_idle)
+        assert submit is not None
+        assert (submit.job, calls) == ("a", ["idle"])
+    # The pipe stays open: its end would end this process.
+
+
+def test_a_job_that_waits_its_turn_says_so_and_can_be_cancelled():
+    channel = Stopping()
+    on_wait = waiting("a", channel.send, channel)
+    on_wait(True)
+    on_wait(False)
+    assert [event.TYPE for event in channel.events] == ["log"]
+    channel.is_asked = True
+    with pytest.raises(JobCancelled):
+        on_wait(False)

@@ -1,0 +1,100 @@
+"""`models list`, `download`, `verify`, `remove`, `import`, `seal`: sets of weights, and models to fetch."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from backend.arguments import EXIT_CHECK
+from backend.install.model_actions import TITLES, Action, run_action
+from backend.install.reporter import PlainReporter
+from backend.models.catalogue import Model, read_catalogue
+from backend.models.registry import WeightSet, find_weights, verify, weight_sets, write_checksums
+from backend.models.store import missing_files
+from backend.protocol import Json
+from backend.storage import data_root, writing_errors
+
+
+def manage_models(arguments: argparse.Namespace) -> int:
+    """Run one action of `models`; returns the exit code.
+
+    Raises:
+        One2345Error: with one sentence that says what to do.
+    """
+    match arguments.action:
+        case "list":
+            return _list(as_json=arguments.json)
+        case "seal":
+            folder = find_weights(arguments.set).folder
+            with writing_errors(folder):
+                sys.stdout.write(f"{write_checksums(folder)}\n")
+            return 0
+        case "verify" if arguments.set not in read_catalogue():
+            return _verify_weights(arguments.set)
+        case _:
+            return _act(arguments)
+
+
+def _verify_weights(name: str) -> int:
+    weights = find_weights(name)
+    problems = verify(weights.folder)
+    for problem in problems:
+        sys.stderr.write(f"error: {problem}\n")
+    if not problems:
+        sys.stdout.write(f"{weights.name}: all files are as they should be\n")
+    return EXIT_CHECK if problems else 0
+
+
+def _act(arguments: argparse.Namespace) -> int:
+    name = arguments.set if arguments.action == "verify" else arguments.model
+    action = Action(
+        name=arguments.action,
+        model=name,
+        root=data_root(os.environ),
+        folder=getattr(arguments, "folder", None),
+        is_accepted=getattr(arguments, "accept_licence", False),
+    )
+    done = run_action(action, PlainReporter(sys.stderr, [TITLES[arguments.action]]))
+    sys.stdout.write(f"{done.text}\n")
+    return 0
+
+
+def _list(*, as_json: bool) -> int:
+    root = data_root(os.environ)
+    rows = [_weights_row(item) for item in weight_sets()]
+    rows += [_model_row(model, root) for model in read_catalogue().values()]
+    if as_json:
+        sys.stdout.write(json.dumps(rows) + "\n")
+        return 0
+    for row in rows:
+        size_mib = int(str(row["bytes"])) / 2**20
+        state = "" if row["present"] else "  (not downloaded)"
+        terms = "" if row["free"] else ", not for every use"
+        sys.stdout.write(
+            f"{row['name']:<12} {size_mib:6.1f} MiB  {row['licence']}{terms}  {row['source']}{state}\n"
+        )
+    return 0
+
+
+def _weights_row(item: WeightSet) -> dict[str, Json]:
+    size = sum(path.stat().st_size for path in item.folder.glob("*.safetensors"))
+    return {
+        "name": item.name,
+        "bytes": size,
+        "licence": item.licence,
+        "source": item.source,
+        "free": True,
+        "present": size > 0,
+    }
+
+
+def _model_row(model: Model, root: Path) -> dict[str, Json]:
+    return {
+        "name": model.name,
+        "bytes": model.bytes,
+        "licence": model.licence,
+        "source": f"{model.purpose}; {model.source}",
+        "free": model.is_free,
+        "present": not missing_files(model, root),
+    }
