@@ -84,7 +84,7 @@ class ONE2345_OT_import_result(_OnJob, bpy.types.Operator):
         return reported(self, lambda: self._import(context))
 
     def _import(self, context: bpy.types.Context) -> None:
-        done = [job.id for job in jobs.recent() if job.state is JobState.DONE]
+        done = [job.id for job in jobs.recent() if job.state is JobState.DONE and job.is_mesh]
         if not self.job and not done:
             raise JobError(tr("There is no finished object in this session."))
         job = jobs.status(self.job or done[0])

@@ -82,7 +82,7 @@ def chosen_job(context: bpy.types.Context, job_id: str) -> str:
     """
     if found := job_id or job_of(context.object):
         return found
-    done = [job.id for job in jobs.recent() if job.state is JobState.DONE]
+    done = [job.id for job in jobs.recent() if job.state is JobState.DONE and job.is_mesh]
     if not done:
         raise JobError("There is no finished object. Select one, or generate one first.")
     return done[0]

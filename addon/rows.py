@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from . import jobs
-from .job import Job
+from .job import Job, JobState
 
 ROWS, ACTIVE = "one2345_jobs", "one2345_active_job"
 """Names of the properties of the window manager."""
@@ -31,7 +31,8 @@ def sync() -> None:
     manager = bpy.context.window_manager
     if manager is None or not hasattr(manager, ROWS):
         return
-    wanted = [job.id for job in jobs.recent()]
+    # A job for a step on the way is of interest until it is done: what it made is somewhere else.
+    wanted = [job.id for job in jobs.recent() if job.is_mesh or job.state is not JobState.DONE]
     rows = getattr(manager, ROWS)
     before = [row.job for row in rows]
     if before == wanted:

@@ -6,7 +6,7 @@ import shutil
 import bpy
 import pytest
 
-from tests.addon.extension import errors, jobs, placement, protocol, rework, ticking, views_editing
+from tests.addon.extension import errors, jobs, placement, protocol, rework, rows, ticking, views_editing
 from tests.addon.reworking import JOB, assets, job_folder, newest, result
 
 pytestmark = pytest.mark.blender
@@ -133,3 +133,16 @@ def test_panels_offer_what_can_be_done(enabled, result):
     assert bpy.ops.one2345.continue_from_shape.poll()
     assert not bpy.ops.one2345.refresh_texture.poll()
     assert views_editing.has_sheet(bpy.context)
+
+
+def test_a_step_on_the_way_is_no_result(result, job_folder):
+    """A re-rolled sheet is listed nowhere once it is there, and cannot be imported by mistake."""
+    bpy.ops.one2345.open_views()
+    bpy.ops.one2345.continue_from_views()
+    made = newest()
+    bpy.ops.one2345.reroll_tiles(tiles=[True] + [False] * 5)
+    assert newest() != made
+    rows.sync()
+    assert rows.active_id() == made.id
+    bpy.ops.one2345.import_result()
+    assert made.object_name == bpy.context.selected_objects[0].name
