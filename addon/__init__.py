@@ -30,6 +30,7 @@ from .installer import model_operators
 from .installer import operators as install_operators
 from .installer import section as install_section
 from .installer import timer as install_timer
+from .languages import registry
 
 CLASSES = (
     preferences.ONE2345_AP_preferences,
@@ -58,6 +59,7 @@ def register() -> None:
     """Add everything to Blender; the backend starts with the first job only."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+    registry.register(__name__)
     properties.register()
     views_editing.register()
     rows.register()
@@ -88,5 +90,6 @@ def unregister() -> None:
     rows.unregister()
     views_editing.unregister()
     properties.unregister()
+    registry.unregister(__name__)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

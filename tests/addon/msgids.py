@@ -26,7 +26,7 @@ def _of_module(tree: ast.Module) -> set[str]:
                 found |= _strings(arguments)
             case ast.ClassDef(body=body) if _is_shown(node):
                 found |= _of_class(body) | {ast.get_docstring(node) or ""}
-            case ast.Assign(value=ast.Tuple() | ast.Dict() | ast.Constant() as value):
+            case ast.Assign(value=ast.Tuple() | ast.Dict() | ast.Constant() | ast.IfExp() as value):
                 found |= _strings([value])
             case ast.AnnAssign(value=ast.Tuple() | ast.Dict() | ast.Constant() as value):
                 found |= _strings([value])

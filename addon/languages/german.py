@@ -1,0 +1,222 @@
+"""German."""
+
+from collections.abc import Mapping
+
+TEXTS: Mapping[str, str] = {
+    "Image to 3D": "Bild zu 3D",
+    "Cut-Out": "Freistellung",
+    "Edit": "Bearbeiten",
+    "Show": "Zeigen",
+    "Mask": "Maske",
+    "Paste": "Einfügen",
+    "View": "Ansicht",
+    "Render": "Render",
+    "From Empties": "Aus Empties",
+    "Open Picture...": "Bild öffnen ...",
+    "Log": "Protokoll",
+    "~ {time}": "~ {time}",
+    "Cut out": "Freistellen",
+    "Cutting out...": "Stellt frei ...",
+    "Six views": "Sechs Ansichten",
+    "Rough shape": "Grobe Form",
+    "Fine shape": "Feine Form",
+    "Mesh": "Netz",
+    "Texture": "Textur",
+    "kept": "behalten",
+    "{percent}, {time} left": "{percent}, noch {time}",
+    "{count} s": "{count} s",
+    "{count} min": "{count} min",
+    "Cancel": "Abbrechen",
+    "Cancelling...": "Bricht ab ...",
+    "Starting...": "Startet ...",
+    "Waiting": "Wartet",
+    "Failed": "Fehlgeschlagen",
+    "Cancelled": "Abgebrochen",
+    "Interrupted": "Unterbrochen",
+    "All Results": "Alle Ergebnisse",
+    "Results": "Ergebnisse",
+    "Continue From": "Weiter ab",
+    "Continue": "Fortsetzen",
+    "{quality}, seed {seed}": "{quality}, Seed {seed}",
+    "Backend": "Backend",
+    "Import": "Import",
+    "Make": "Machen",
+    "Not running": "Läuft nicht",
+    "Ready": "Bereit",
+    "Working": "Arbeitet",
+    "Stop": "Anhalten",
+    "Stopping...": "Hält an ...",
+    "{state}: {device}, {free} GiB free": "{state}: {device}, {free} GiB frei",
+    "Preferences": "Einstellungen",
+    "Draft": "Entwurf",
+    "Standard": "Standard",
+    "High": "Hoch",
+    "Quality": "Qualität",
+    "Seed": "Seed",
+    "Keep Seed": "Seed behalten",
+    "Place": "Ort",
+    "3D Cursor": "3D-Cursor",
+    "World Origin": "Weltursprung",
+    "Size (m)": "Größe (m)",
+    "Collection": "Collection",
+    "Faces": "Flächen",
+    "Quads": "Vierecke",
+    "Pack Texture": "Textur packen",
+    "Mark as Asset": "Als Asset markieren",
+    "Catalog": "Katalog",
+    "Tags": "Tags",
+    "Image": "Bild",
+    "Picture of one object to make in 3D": "Bild eines Objekts, das in 3D entstehen soll",
+    "Bright where the object is; empty: the object is found in the picture": (
+        "Hell, wo das Objekt ist; leer: das Objekt wird im Bild gefunden"
+    ),
+    "Time against quality": "Zeit gegen Qualität",
+    "Same picture, settings and seed make the same mesh": (
+        "Gleiches Bild, gleiche Einstellungen und gleicher Seed geben das gleiche Netz"
+    ),
+    "Keep the seed; else every Generate takes another one": (
+        "Seed behalten; sonst nimmt jedes Erzeugen einen anderen"
+    ),
+    "Where the object stands; a dropped picture's stands where it was dropped": (
+        "Wo das Objekt steht; bei einem abgelegten Bild dort, wo es abgelegt wurde"
+    ),
+    "Longest side of the object in metres; the scene's unit scale is minded": (
+        "Längste Seite des Objekts in Metern; die Einheitenskalierung der Szene zählt"
+    ),
+    "Where the object goes; empty takes the active collection": (
+        "Wohin das Objekt kommt; leer: in die aktive Collection"
+    ),
+    "Most triangles of the mesh; 0 takes the quality's own number": (
+        "Höchstzahl der Dreiecke; 0: die Zahl der Qualität"
+    ),
+    "Side of the texture; 0 takes the quality's own size": "Seite der Textur; 0: die Größe der Qualität",
+    "Join triangles to quads where form and texture allow it": (
+        "Dreiecke zu Vierecken verbinden, wo Form und Textur es erlauben"
+    ),
+    "Keep the texture in the .blend file; else in the job's folder": (
+        "Textur in der .blend-Datei behalten; sonst im Ordner des Auftrags"
+    ),
+    "Offer the object in the asset browser": "Das Objekt im Asset-Browser anbieten",
+    "Name of a catalog that an asset library of yours has": (
+        "Name eines Katalogs in einer deiner Asset-Bibliotheken"
+    ),
+    "Tags of the asset, separated by commas": "Tags des Assets, durch Kommas getrennt",
+    "Quick look: fewer steps, 10 000 faces, 512 px texture": (
+        "Schneller Blick: wenige Schritte, 10 000 Flächen, Textur mit 512 px"
+    ),
+    "Balanced: 20 000 faces, 1024 px texture": "Ausgewogen: 20 000 Flächen, Textur mit 1024 px",
+    "Slow: most steps, 50 000 faces, 2048 px texture": (
+        "Langsam: die meisten Schritte, 50 000 Flächen, Textur mit 2048 px"
+    ),
+    "Choose a picture first": "Wähle zuerst ein Bild",
+    "Generate 3D": "3D erzeugen",
+    "Generate 3D from Image": "3D aus Bild erzeugen",
+    "Generate 3D from Folder": "3D aus Ordner erzeugen",
+    "Generate 3D from Image Empties": "3D aus Bild-Empties erzeugen",
+    "Make a textured mesh from the picture": "Aus dem Bild ein texturiertes Netz machen",
+    "Make a textured mesh from a picture on disk": (
+        "Aus einem Bild auf der Platte ein texturiertes Netz machen"
+    ),
+    "Make a textured mesh from every picture in a folder, side by side": (
+        "Aus jedem Bild eines Ordners ein texturiertes Netz machen, nebeneinander"
+    ),
+    "New Seed": "Neuer Seed",
+    "Choose another seed at random": "Zufällig einen anderen Seed wählen",
+    "Edit Mask": "Maske bearbeiten",
+    "Paste Picture": "Bild einfügen",
+    "Show Cut-Out": "Freistellung zeigen",
+    "Snapshot of View": "Ansicht aufnehmen",
+    "Take Render": "Render übernehmen",
+    "Use as Picture for 3D": "Als Bild für 3D verwenden",
+    "Take a copy of the last render": "Eine Kopie des letzten Renders nehmen",
+    "Take the picture in the clipboard": "Das Bild aus der Zwischenablage nehmen",
+    "Take what the 3D view shows, without its background": (
+        "Nehmen, was die 3D-Ansicht zeigt, ohne Hintergrund"
+    ),
+    "Cut the object out of the picture and show the result, before anything else is made": (
+        "Das Objekt freistellen und zeigen, bevor anderes entsteht"
+    ),
+    "Make a copy of the picture to erase the background from; what is left is the object": (
+        "Eine Kopie des Bildes machen, in der der Hintergrund radiert wird; was bleibt, ist das Objekt"
+    ),
+    "Stop the running job, or the one named": "Den laufenden Auftrag oder den genannten anhalten",
+    "Move in Queue": "In der Schlange verschieben",
+    "Let a waiting job run earlier or later": "Einen wartenden Auftrag früher oder später ausführen",
+    "Add a finished object to the scene once more, where the import settings say": (
+        "Ein fertiges Objekt noch einmal in die Szene stellen, wo der Import es sagt"
+    ),
+    "Go on with a job; finished stages are kept as they are, edited or not": (
+        "Einen Auftrag fortsetzen; fertige Stufen bleiben, bearbeitet oder nicht"
+    ),
+    "Reuse Settings": "Einstellungen übernehmen",
+    "Set the panel to the picture, seed and quality of a job": (
+        "Bild, Seed und Qualität eines Auftrags in das Panel übernehmen"
+    ),
+    "Show Folder": "Ordner zeigen",
+    "Open the folder of a job, with all that its stages have made": (
+        "Den Ordner eines Auftrags öffnen, mit allem, was seine Stufen gemacht haben"
+    ),
+    "Remove": "Entfernen",
+    "Delete a job and its folder; imported objects stay": (
+        "Einen Auftrag und seinen Ordner löschen; importierte Objekte bleiben"
+    ),
+    "Dismiss": "Verwerfen",
+    "Put a message away; the job stays in the list": (
+        "Eine Meldung wegräumen; der Auftrag bleibt in der Liste"
+    ),
+    "Contact Sheet": "Kontaktbogen",
+    "Make an image of this file that shows all finished results, each beside its picture": (
+        "Ein Bild machen, das alle fertigen Ergebnisse neben ihren Bildern zeigt"
+    ),
+    "The image {name} shows all results.": "Das Bild {name} zeigt alle Ergebnisse.",
+    "Open Log": "Protokoll öffnen",
+    "Stop Backend": "Backend anhalten",
+    "End the backend process and free its memory; jobs that wait or run end with it": (
+        "Das Backend beenden und seinen Speicher freigeben; wartende und laufende Aufträge enden mit ihm"
+    ),
+    "Image to 3D...": "Bild zu 3D ...",
+    "Folder of Images to 3D...": "Bilderordner zu 3D ...",
+    "Cut Out": "Freistellen",
+    "Six Views": "Sechs Ansichten",
+    "Rough Shape": "Grobe Form",
+    "Fine Shape": "Feine Form",
+    "Coarse Shape": "Grobe Form",
+    "Blender ended before this job did. Continue it: finished stages are kept.": (
+        "Blender endete vor diesem Auftrag. Setze ihn fort: fertige Stufen bleiben."
+    ),
+    "There is no picture {path}.": "Es gibt kein Bild {path}.",
+    "There is no picture in {folder}.": "In {folder} ist kein Bild.",
+    "There is no image {name!r} in this file.": "In dieser Datei gibt es kein Bild {name!r}.",
+    "{name} holds no picture; choose another.": "{name} enthält kein Bild; wähle ein anderes.",
+    "{path} is no picture that Blender can read.": "{path} ist kein Bild, das Blender lesen kann.",
+    "There is no picture in the clipboard. Copy one first.": (
+        "In der Zwischenablage ist kein Bild. Kopiere zuerst eines."
+    ),
+    "Nothing was rendered yet. Render a picture first (F12).": (
+        "Es wurde noch nichts gerendert. Rendere zuerst ein Bild (F12)."
+    ),
+    "The job {name} has not ended yet; cancel it first.": (
+        "Der Auftrag {name} läuft noch; brich ihn zuerst ab."
+    ),
+    "No job is done yet; there is nothing to show.": (
+        "Noch ist kein Auftrag fertig; es gibt nichts zu zeigen."
+    ),
+    "The backend has not written a log yet.": "Das Backend hat noch kein Protokoll geschrieben.",
+    "The folder {folder} is gone.": "Der Ordner {folder} ist weg.",
+    "Install": "Installieren",
+    "From a Folder...": "Aus einem Ordner ...",
+    "Installed.": "Installiert.",
+    "One2345 computes with packages of its own, which are not installed yet.": (
+        "One2345 rechnet mit eigenen Paketen, die noch nicht installiert sind."
+    ),
+    "Repair": "Reparieren",
+    "Update": "Aktualisieren",
+    "Uninstall": "Deinstallieren",
+    "Open Views": "Ansichten öffnen",
+    "Continue from Views": "Weiter ab Ansichten",
+    "Edit Shape": "Form bearbeiten",
+    "Continue from Shape": "Weiter ab Form",
+    "Re-texture from Views": "Neu texturieren aus Ansichten",
+    "Refresh Texture": "Textur auffrischen",
+    "Select a mesh first.": "Wähle zuerst ein Netz.",
+}
