@@ -34,6 +34,9 @@ TOLERANCE = 1e-4
 NECK = 3
 """Half the width, in voxels, of openings that count as holes in a wall: what lies behind is inside."""
 
+FILL_DEPTH = 0.3
+"""Least distance, in voxels, inside of what is filled."""
+
 SWEEPS = 16
 """Jacobi sweeps on the full grid: they round off the steps of the coarse membrane."""
 
@@ -56,6 +59,17 @@ def close_shell(shape: SparseShape) -> Float[Tensor, "x y z"]:
     if not bool((field < 0).any()):
         raise ArtifactError("The shape encloses no volume; generate it again with another seed or picture")
     return field * shape.truncation
+
+
+def with_tunnels_filled(field: Float[Tensor, "x y z"], *, reach: float) -> Float[Tensor, "x y z"]:
+    """Fill tunnels, slits and pits narrower than twice `reach` voxels; walls stay as thin as they are."""
+    inside = (field < 0).numpy()
+    width = int(np.ceil(reach)) + 1
+    grown = np.asarray(ndimage.distance_transform_edt(~np.pad(inside, width))) <= reach
+    middle = (slice(width, -width),) * 3
+    closed = (np.asarray(ndimage.distance_transform_edt(grown)) > reach)[middle]
+    filled = -field.abs().clamp_min(FILL_DEPTH / field.shape[0])
+    return _with_open_border(torch.where(torch.from_numpy(closed & ~inside), filled, field))
 
 
 def _scatter(shape: SparseShape) -> tuple[Bool[Tensor, "x y z"], Float[Tensor, "x y z"]]:

@@ -18,6 +18,9 @@ AGGRESSIVENESS = (5.0, 3.0, 2.0)
 RELIEF = (1.0, 0.985, 1.015, 1.25, 1.6, 2.5)
 """Multiples of the face budget that are tried when the mesh breaks at the budget itself."""
 
+OVERSHOOT = 1.02
+"""Multiple of a target beyond which a collapse has failed."""
+
 PART = 0.05
 """Share of the way to the middle of their own faces by which touching sheets are moved apart."""
 
@@ -36,6 +39,8 @@ def simplify(mesh: Mesh, *, faces: int) -> Mesh:
         target = min(round(faces * relief), len(mesh.faces))
         for aggressiveness in AGGRESSIVENESS:
             smaller = _collapsed(mesh, target, aggressiveness)
+            if len(smaller.faces) > OVERSHOOT * target:  # a careful collapse ends where nothing may go
+                continue
             if not closed or is_closed(smaller):
                 return smaller
             apart = separate_sheets(separate_sheets(smaller), is_joining=True)

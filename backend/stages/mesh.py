@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from backend.artifacts import SparseShape
 from backend.errors import ArtifactError, OnStep, ignore_steps
 from backend.geometry.cleanup import drop_specks, smooth
-from backend.geometry.closing import close_shell
+from backend.geometry.closing import close_shell, with_tunnels_filled
 from backend.geometry.flat_base import base_height, cut_below, flattened, is_on_base
 from backend.geometry.flips import turn_edges
 from backend.geometry.marching import shape_colours, zero_level
@@ -19,6 +21,9 @@ NUM_STEPS = 4
 TOLERANCE = 0.02
 """Share by which the number of faces may miss the budget."""
 
+FILLINGS = (0, 1, 2, 3, 4)
+"""Reach, in voxels, of filling tunnels: a body full of holes cannot have few faces and stay closed."""
+
 MAX_TRIES = 4
 """Simplifications with another budget, for what was dropped as specks."""
 
@@ -29,10 +34,12 @@ class FineMesh:
 
     Attributes:
         mesh: Closed, in generation space, faces outwards, with the shape's colours.
+        field: Its signed distances.
         base: Height of the plane that it stands on; None where it was not cut.
     """
 
     mesh: Mesh
+    field: Float[Tensor, "x y z"]
     base: float | None
 
 
@@ -63,21 +70,38 @@ def fine_mesh(shape: SparseShape, *, is_standing: bool = False) -> FineMesh:
         raise ArtifactError("The shape has no voxels; generate it again with another seed or picture")
     field = close_shell(shape)
     base = base_height(field) if is_standing else None
-    rough = drop_specks(zero_level(field if base is None else cut_below(field, base)))
-    calm = smooth(rough)
     if base is not None:
-        calm = flattened(calm, base, is_on_base(rough, base))
-    return FineMesh(with_colours(calm, shape_colours(shape, calm.vertices)), base)
+        field = cut_below(field, base)
+    mesh = _surface(field, base)
+    return FineMesh(with_colours(mesh, shape_colours(shape, mesh.vertices)), field, base)
 
 
 def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
-    """A surface with `faces` faces, or all of its own where it has fewer."""
-    simple = _within_budget(fine.mesh, faces)
+    """A surface with `faces` faces, or all of its own where it has fewer.
+
+    Where it has too many holes for so few faces the narrow ones are filled.
+    """
+    best = None
+    for reach in FILLINGS:
+        mesh = fine.mesh if reach == 0 else _surface(with_tunnels_filled(fine.field, reach=reach), fine.base)
+        simple = _within_budget(mesh, faces)
+        if best is None or len(simple.faces) < len(best.faces):
+            best = simple
+        if len(best.faces) <= (1 + TOLERANCE) * faces:
+            break
+    simple = fine.mesh if best is None else best
     if fine.base is not None:
         flat = flattened(simple, fine.base)
         simple = flat if is_closed(flat) else simple
     turned = turn_edges(simple)
     return with_colours(turned, shape_colours(shape, turned.vertices).astype(np.float32))
+
+
+def _surface(field: Float[Tensor, "x y z"], base: float | None) -> Mesh:
+    """The smoothed zero level, flat where it stands."""
+    rough = drop_specks(zero_level(field))
+    calm = smooth(rough)
+    return calm if base is None else flattened(calm, base, is_on_base(rough, base))
 
 
 def _within_budget(mesh: Mesh, faces: int) -> Mesh:

@@ -214,3 +214,17 @@ def test_a_body_with_a_slanted_foot_is_cut_until_it_stands():
     base = mesh.vertices[mesh.vertices[:, 2] == low]
     assert base[:, 0].min() < -0.05
     assert base[:, 0].max() > 0.05
+
+
+def test_a_sponge_keeps_a_small_budget():
+    """A slab with 144 tunnels cannot have 400 faces and stay closed unless tunnels are filled."""
+
+    def sponge(points):
+        slab = (points.abs() - torch.tensor([0.4, 0.4, 0.1])).amax(dim=-1)
+        cell = (points[..., :2] + 0.4).remainder(0.8 / 12) - 0.4 / 12
+        tunnel = cell.norm(dim=-1) - 1.6 / FINE
+        return torch.maximum(slab, -tunnel)
+
+    mesh = extract_mesh(sparse_shape(sponge), faces=400)
+    assert 0.98 * 400 <= len(mesh.faces) <= 1.02 * 400
+    assert is_watertight(*_arrays(mesh))
