@@ -22,7 +22,8 @@ from tests.backend.quick import quick_presets
 
 CPU = torch.device("cpu")
 ALL_FILES = sorted(
-    [name for names in STAGE_FILES.values() for name in names] + ["request.json", "stages.json"]
+    [name for names in STAGE_FILES.values() for name in names]
+    + ["request.json", "stages.json", "thumbnail.png"]
 )
 
 
