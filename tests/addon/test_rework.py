@@ -1,13 +1,27 @@
 """Jobs that go on from another one, or do something else with their result than import it."""
 
 import json
+import re
 import shutil
 
 import bpy
 import pytest
 
-from tests.addon.extension import errors, jobs, placement, protocol, rework, rows, ticking, views_editing
+from tests.addon.extension import (
+    ROOT,
+    errors,
+    jobs,
+    placement,
+    protocol,
+    rework,
+    rows,
+    ticking,
+    views_editing,
+)
 from tests.addon.reworking import JOB, assets, job_folder, newest, result
+
+GUIDE = ROOT / "docs" / "rework.md"
+SAMPLES = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
 
 pytestmark = pytest.mark.blender
 
@@ -146,3 +160,11 @@ def test_a_step_on_the_way_is_no_result(result, job_folder):
     assert rows.active_id() == made.id
     bpy.ops.one2345.import_result()
     assert made.object_name == bpy.context.selected_objects[0].name
+
+
+@pytest.mark.parametrize("number", range(len(SAMPLES)))
+def test_the_samples_of_the_guide_run(result, picture, number):
+    objects = len(bpy.data.objects)
+    exec(SAMPLES[number].replace("/path/to/front.png", str(picture)), {})
+    assert newest().state is jobs.JobState.DONE
+    assert len(bpy.data.objects) >= objects
