@@ -20,6 +20,7 @@ from .options import UNSAVED
 from .reporting import reported
 from .retexture_glb import write_glb
 from .rework import KIND, Origin
+from .texts import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class _OnMesh:
             SourceError: there is none.
         """
         if context.object is None:
-            raise SourceError("Select a mesh first.")
+            raise SourceError(tr("Select a mesh first."))
         return context.object
 
 
@@ -131,7 +132,7 @@ def refresh_texture(
     """
     frame = frame_of(item)
     if frame is None:
-        raise SourceError(f"{item.name} was not made by a job. Use Re-texture from Views instead.")
+        raise SourceError(tr("{name} was made by no job. Use Re-texture from Views.", name=item.name))
     origin = rework.origin_of(context, job_id or rework.job_of(item))
     points, triangles, uvs = _unwrapped(item)
 
@@ -166,7 +167,7 @@ def _unwrapped(
         mesh.calc_loop_triangles()
         layer = mesh.uv_layers.active
         if layer is None or not len(mesh.loop_triangles):
-            raise SourceError(f"{item.name} has no texture coordinates. Unwrap it first.")
+            raise SourceError(tr("{name} has no texture coordinates. Unwrap it first.", name=item.name))
         points = np.empty(3 * len(mesh.vertices), dtype=np.float32)
         triangles = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
         loops = np.empty_like(triangles)
@@ -180,7 +181,7 @@ def _unwrapped(
     uvs = uvs.reshape(-1, 2)[loops]
     if uvs.min() < -_UV_SLACK or uvs.max() > 1 + _UV_SLACK:
         raise SourceError(
-            f"The texture coordinates of {item.name} leave the picture. Pack its islands first."
+            tr("The texture coordinates of {name} leave the picture. Pack its islands first.", name=item.name)
         )
     return points.reshape(-1, 3), triangles.reshape(-1, 3), uvs.clip(0, 1)
 
@@ -218,7 +219,8 @@ def _put_texture(job: Job, name: str, file: str) -> None:
     """Show a texture on an object, in a material of its own, as one undo step."""
     item = bpy.data.objects.get(name)
     if item is None or item.type != "MESH":
-        raise SourceError(f"The object {name} is gone; the texture is in {job.folder / file}.")
+        path = job.folder / file
+        raise SourceError(tr("The object {name} is gone; the texture is in {path}.", name=name, path=path))
     image = packed_image(f"{name} texture", read_glb(job.folder / file).texture_png)
     material = new_material(f"{name} texture", image)
     for slot in range(len(item.data.materials)):

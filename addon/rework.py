@@ -19,6 +19,7 @@ from .job import Job, JobState
 from .options import panel_placement, panel_treatment
 from .placement import Placement
 from .preferences import data_root, launch_from, preferences
+from .texts import tr
 from .units import metres_per_unit
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Origin:
         """
         path = self.folder / STAGE_FILES[stage][0]
         if not path.is_file():
-            raise JobError(f"{self.title} has no {path.name}. Continue the job first, or choose another.")
+            text = "{name} has no {file}. Continue the job first, or choose another."
+            raise JobError(tr(text, name=self.title, file=path.name))
         return path
 
     def copy(self, stages: Sequence[Stage], folder: Path) -> None:
@@ -70,7 +72,7 @@ def origin_of(context: bpy.types.Context, job_id: str) -> Origin:
         data = protocol.parse_json((folder / protocol.REQUEST_FILE).read_bytes())
         request = protocol.from_data(Request, data)
     except (OSError, protocol.ProtocolError) as error:
-        raise JobError(f"The folder of the job {job_id} is gone or damaged: {folder}.") from error
+        raise JobError(tr("The folder {folder} is gone or damaged.", folder=folder)) from error
     return Origin(job_id, known.title if known else title_of(folder), folder, request)
 
 
@@ -84,7 +86,7 @@ def chosen_job(context: bpy.types.Context, job_id: str) -> str:
         return found
     done = [job.id for job in jobs.recent() if job.state is JobState.DONE and job.is_mesh]
     if not done:
-        raise JobError("There is no finished object. Select one, or generate one first.")
+        raise JobError(tr("There is no finished object. Select one, or generate one first."))
     return done[0]
 
 

@@ -16,6 +16,7 @@ from .options import UNSAVED
 from .properties import current_scene
 from .reporting import reported
 from .rework import JOB, KIND, RESULT
+from .texts import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +78,7 @@ class ONE2345_OT_continue_from_shape(bpy.types.Operator):
     def _continue(self, context: bpy.types.Context) -> None:
         shape = bpy.data.objects.get(self.shape) if self.shape else shape_in(context)
         if shape is None or shape.get(KIND) != SHAPE:
-            raise SourceError("There is no shape to continue from. Choose Edit Shape first.")
+            raise SourceError(tr("There is no shape to continue from. Choose Edit Shape first."))
         continue_from(context, shape, wait=self.wait)
 
 
@@ -130,9 +131,11 @@ def continue_from(context: bpy.types.Context, shape: bpy.types.Object, *, wait: 
     cells = shape_voxels.read_cells(origin.path(Stage.OCCUPANCY))
     edited = cells_of(shape, cells)
     if not edited.any():
-        raise SourceError(f"Nothing of {shape.name} is left in the space of the object. Undo, and try again.")
+        raise SourceError(
+            tr("Nothing of {name} is left where the object is. Undo and try again.", name=shape.name)
+        )
     if (edited == cells).all():
-        raise SourceError(f"{shape.name} is as it was, to the size of a cell. Edit it first.")
+        raise SourceError(tr("{name} is as it was, to the size of a cell. Edit it first.", name=shape.name))
 
     def prepare(folder: Path) -> Request:
         origin.copy((Stage.MATTE, Stage.VIEWS), folder)
@@ -165,7 +168,7 @@ def cells_of(shape: bpy.types.Object, before: "NDArray[np.bool_]") -> "NDArray[n
     """
     frame = frame_of(shape)
     if frame is None or shape.type != "MESH":
-        raise SourceError(f"{shape.name} is no coarse shape any more. Choose Edit Shape again.")
+        raise SourceError(tr("{name} is no coarse shape. Choose Edit Shape again.", name=shape.name))
     points, triangles = evaluated_triangles(shape)
     solid = shape_voxels.finer(shape_voxels.solid_of(before))
     after = shape_voxels.inside_of(
@@ -196,5 +199,5 @@ def evaluated_triangles(
     finally:
         evaluated.to_mesh_clear()
     if not len(triangles):
-        raise SourceError(f"{item.name} has no faces. Undo, and try again.")
+        raise SourceError(tr("{name} has no faces. Undo and try again.", name=item.name))
     return points.reshape(-1, 3), triangles.reshape(-1, 3)

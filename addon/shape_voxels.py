@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import MeshFileError
+from .texts import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,9 +47,9 @@ def read_cells(path: Path) -> "Cells":
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             occupied = archive["occupied"].astype(bool)
     except (OSError, KeyError, ValueError, EOFError) as error:
-        raise MeshFileError(f"Cannot read the coarse shape {path}.") from error
+        raise MeshFileError(tr("Cannot read the coarse shape {path}.", path=path)) from error
     if occupied.ndim != 3 or len(set(occupied.shape)) != 1 or not occupied.any():
-        raise MeshFileError(f"The coarse shape {path} is empty or no cube of cells.")
+        raise MeshFileError(tr("The coarse shape {path} is empty or no cube of cells.", path=path))
     return occupied
 
 
@@ -68,7 +69,7 @@ def solid_of(occupied: "Cells") -> "Cells":
         for _ in range(neck):
             room = _grown(room) & ~solid
         solid = ~_outside(solid | room)  # and what the room shuts off
-    return solid
+    return _without_pinches(solid)
 
 
 def surface_of(solid: "Cells") -> tuple["Points", "Corners"]:
@@ -136,6 +137,21 @@ def _outside(solid: "Cells") -> "Cells":
                 for index in order:
                     reached[index] |= reached[index - order.step] & free[index]
     return outside[1:-1, 1:-1, 1:-1]
+
+
+def _without_pinches(solid: "Cells") -> "Cells":
+    """Fill cells until no two hang together by an edge alone, which has four sides: solvers refuse that."""
+    while True:
+        gaps = np.zeros_like(solid)
+        for axis in range(3):
+            cells, gap = np.moveaxis(solid, axis, 0), np.moveaxis(gaps, axis, 0)
+            low, high = cells[:, :-1, :-1], cells[:, 1:, 1:]
+            left, right = cells[:, 1:, :-1], cells[:, :-1, 1:]
+            gap[:, 1:, :-1] |= low & high & ~left & ~right
+            gap[:, :-1, :-1] |= left & right & ~low & ~high
+        if not gaps.any():
+            return solid
+        solid = solid | gaps
 
 
 def _windings(points: "Points", triangles: "Corners", resolution: int) -> tuple["NDArray", "Cells"]:

@@ -16,6 +16,7 @@ from . import views_sheet
 from .errors import JobError, SourceError
 from .frames import Frame
 from .rework import JOB, KIND, job_of
+from .texts import tr
 
 if TYPE_CHECKING:
     from .views_sheet import Pixels
@@ -25,6 +26,7 @@ CAMERA = "view"
 TILE = "one2345_tile"
 """Number of the tile that a camera takes."""
 
+_NO_RIG = "The job {name} does not tell its six cameras. Generate it again."
 _CLIP = (0.05, 100.0)
 _DISPLAY_SIZE = 0.25
 """Of a camera's picture in the scene, in metres of generation space."""
@@ -66,9 +68,9 @@ def rig_of(folder: Path) -> Rig:
         )
         found = Rig(azimuths, elevations, float(rig["fov_deg"]), float(rig["distance"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise JobError(f"The job {folder.name} does not tell its cameras. Generate it again.") from error
+        raise JobError(tr(_NO_RIG, name=folder.name)) from error
     if not len(found.azimuths) == len(found.elevations) == NUM_TILES:
-        raise JobError(f"The job {folder.name} tells a wrong number of cameras. Generate it again.")
+        raise JobError(tr(_NO_RIG, name=folder.name))
     return found
 
 
@@ -101,7 +103,7 @@ def camera_of(scene: bpy.types.Scene, job_id: str, number: int) -> bpy.types.Obj
     for item in scene.objects:
         if item.type == "CAMERA" and item.get(TILE) == number and job_of(item) == job_id:
             return item
-    raise SourceError(f"The camera of tile {number} is gone. Open the views again.")
+    raise SourceError(tr("The camera of view {number} is gone. Open the views again.", number=number))
 
 
 def take_picture(scene: bpy.types.Scene, camera: bpy.types.Object, side: int) -> "Pixels":
@@ -115,7 +117,7 @@ def take_picture(scene: bpy.types.Scene, camera: bpy.types.Object, side: int) ->
         try:
             bpy.ops.render.render(write_still=True, scene=scene.name)
         except RuntimeError as error:
-            raise SourceError(f"The view could not be rendered: {error}") from error
+            raise SourceError(tr("The view could not be rendered: {reason}", reason=error)) from error
     try:
         return views_sheet.fitted(views_sheet.read(path), side)
     finally:

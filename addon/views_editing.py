@@ -17,6 +17,7 @@ from .options import UNSAVED
 from .properties import current_scene
 from .reporting import reported
 from .rework import JOB, RESULT, Origin
+from .texts import tr
 
 if TYPE_CHECKING:
     from .reporting import Returned
@@ -71,7 +72,7 @@ class _OnTiles:
         flags = self.tiles if is_set else views_settings(context).tiles
         numbers = [number for number, flag in enumerate(flags, 1) if flag]
         if not numbers:
-            raise SourceError("Choose a view first: the numbers are those on the sheet, row by row.")
+            raise SourceError(tr("Choose a view first: the numbers are those on the sheet, row by row."))
         return numbers
 
 
@@ -136,7 +137,7 @@ class ONE2345_OT_render_tiles(_OnTiles, bpy.types.Operator):
 
     def _render(self, context: bpy.types.Context) -> None:
         if ticking.has_render():
-            raise SourceError("A render is running. Wait for its end.")
+            raise SourceError(tr("A render is running. Wait for its end."))
         scene, sheet = current_scene(context), sheet_of(context)
         pixels = views_sheet.pixels_of(sheet)
         side = views_sheet.tile_px(pixels)
@@ -234,7 +235,7 @@ def sheet_of(context: bpy.types.Context) -> bpy.types.Image:
     """
     sheet = _sheet(context)
     if sheet is None:
-        raise SourceError("No views are open. Open some first.")
+        raise SourceError(tr("No views are open. Open some first."))
     return sheet
 
 
@@ -345,7 +346,7 @@ def _take_rerolled(job: Job, root: str, numbers: Sequence[int]) -> None:
     drawn = views_sheet.read(job.folder / STAGE_FILES[Stage.VIEWS][0])
     old = _open_sheet(root)
     if old is None:
-        raise SourceError(f"The sheet is gone; the new views are in {job.folder}.")
+        raise SourceError(tr("The sheet is gone; the new views are in {folder}.", folder=job.folder))
     pixels = views_sheet.pixels_of(old)
     for number in numbers:
         views_sheet.tile(pixels, number)[:] = views_sheet.tile(drawn, number)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backend.protocol import NUM_TILES
 from .errors import SourceError
+from .texts import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def pixels_of(image: bpy.types.Image) -> "Pixels":
         try:
             image.update()  # makes Blender load the picture, or raise
         except RuntimeError as error:
-            raise SourceError(f"{image.name} holds no picture. Choose another.") from error
+            raise SourceError(tr("{name} holds no picture. Choose another.", name=image.name)) from error
     width, height = image.size
     flat = np.empty(width * height * image.channels, dtype=np.float32)
     image.pixels.foreach_get(flat)
@@ -67,7 +68,7 @@ def read(path: Path) -> "Pixels":
     try:
         image = bpy.data.images.load(str(path))
     except RuntimeError as error:
-        raise SourceError(f"{path} is no picture that Blender can read.") from error
+        raise SourceError(tr("{path} is no picture that Blender can read.", path=path)) from error
     try:
         return pixels_of(image)
     finally:
@@ -87,7 +88,7 @@ def write(pixels: "Pixels", path: Path) -> None:
         image.filepath_raw, image.file_format = str(path), "PNG"
         image.save()
     except RuntimeError as error:
-        raise SourceError(f"Cannot write {path}.") from error
+        raise SourceError(tr("Cannot write {path}.", path=path)) from error
     finally:
         bpy.data.images.remove(image)
 
@@ -101,9 +102,8 @@ def tile_px(pixels: "Pixels") -> int:
     height, width, _ = pixels.shape
     side = width // COLUMNS
     if side == 0 or (width, height) != (COLUMNS * side, ROWS * side):
-        raise SourceError(
-            f"A sheet has {ROWS} rows of {COLUMNS} square views; this one is {width} × {height}."
-        )
+        size = f"{width} × {height}"
+        raise SourceError(tr("A sheet has 3 rows of 2 square views; this one is {size} pixels.", size=size))
     return side
 
 

@@ -185,4 +185,53 @@ TEXTS: Mapping[str, str] = {
     "Re-texture from Views": "从视图重新贴图",
     "Refresh Texture": "刷新纹理",
     "Select a mesh first.": "请先选择网格。",
+    "Re-roll": "重新生成",
+    "From File...": "来自文件...",
+    "From Scene": "来自场景",
+    "Choose views by their numbers on the sheet": "按图上的编号选择视图",
+    "Re-roll Views": "重新生成视图",
+    "Replace View from File": "用文件替换视图",
+    "Render Views from Scene": "从场景渲染视图",
+    "Choose a view first: the numbers are those on the sheet, row by row.": (
+        "请先选择视图：编号按图上的行依次排列。"
+    ),
+    "A render is running. Wait for its end.": "正在渲染，请等待其结束。",
+    "No views are open. Open some first.": "没有打开的视图，请先打开。",
+    "The sheet is gone; the new views are in {folder}.": "视图图像已不存在；新视图在 {folder} 中。",
+    "The job {name} does not tell its six cameras. Generate it again.": (
+        "任务 {name} 没有六个相机的信息，请重新生成。"
+    ),
+    "The camera of view {number} is gone. Open the views again.": (
+        "视图 {number} 的相机已不存在，请重新打开视图。"
+    ),
+    "The view could not be rendered: {reason}": "无法渲染视图：{reason}",
+    "A sheet has 3 rows of 2 square views; this one is {size} pixels.": (
+        "视图图像应为 3 行 2 列的正方形视图；此图为 {size} 像素。"
+    ),
+    "There is no shape to continue from. Choose Edit Shape first.": (
+        "没有可继续的形状，请先选择“编辑形状”。"
+    ),
+    "Nothing of {name} is left where the object is. Undo and try again.": (
+        "{name} 在物体所在处已无剩余，请撤销后重试。"
+    ),
+    "{name} is as it was, to the size of a cell. Edit it first.": (
+        "{name} 与之前相同（精确到一个单元），请先编辑。"
+    ),
+    "{name} is no coarse shape. Choose Edit Shape again.": "{name} 不是粗略形状，请重新选择“编辑形状”。",
+    "{name} has no faces. Undo and try again.": "{name} 没有面，请撤销后重试。",
+    "{name} was made by no job. Use Re-texture from Views.": (
+        "{name} 不是由任务生成的，请使用“从视图重新贴图”。"
+    ),
+    "{name} has no texture coordinates. Unwrap it first.": "{name} 没有纹理坐标，请先展开 UV。",
+    "The texture coordinates of {name} leave the picture. Pack its islands first.": (
+        "{name} 的纹理坐标超出图像，请先排列孤岛。"
+    ),
+    "The object {name} is gone; the texture is in {path}.": "物体 {name} 已不存在；贴图在 {path} 中。",
+    "{name} has no {file}. Continue the job first, or choose another.": (
+        "{name} 没有 {file}，请先继续该任务或选择其他任务。"
+    ),
+    "The folder {folder} is gone or damaged.": "文件夹 {folder} 已不存在或已损坏。",
+    "There is no finished object. Select one, or generate one first.": (
+        "没有已完成的物体，请选择或先生成一个。"
+    ),
 }

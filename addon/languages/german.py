@@ -219,4 +219,63 @@ TEXTS: Mapping[str, str] = {
     "Re-texture from Views": "Neu texturieren aus Ansichten",
     "Refresh Texture": "Textur auffrischen",
     "Select a mesh first.": "Wähle zuerst ein Netz.",
+    "Re-roll": "Neu würfeln",
+    "From File...": "Aus Datei ...",
+    "From Scene": "Aus Szene",
+    "Choose views by their numbers on the sheet": "Wähle Ansichten nach ihren Nummern auf dem Bogen",
+    "Re-roll Views": "Ansichten neu würfeln",
+    "Replace View from File": "Ansicht aus Datei ersetzen",
+    "Render Views from Scene": "Ansichten aus der Szene rendern",
+    "Choose a view first: the numbers are those on the sheet, row by row.": (
+        "Wähle zuerst eine Ansicht: Die Nummern zählen auf dem Bogen Zeile für Zeile."
+    ),
+    "A render is running. Wait for its end.": "Ein Render läuft. Warte, bis er fertig ist.",
+    "No views are open. Open some first.": "Es sind keine Ansichten offen. Öffne zuerst welche.",
+    "The sheet is gone; the new views are in {folder}.": (
+        "Der Bogen ist weg; die neuen Ansichten liegen in {folder}."
+    ),
+    "The job {name} does not tell its six cameras. Generate it again.": (
+        "Der Auftrag {name} nennt seine sechs Kameras nicht. Erzeuge ihn neu."
+    ),
+    "The camera of view {number} is gone. Open the views again.": (
+        "Die Kamera der Ansicht {number} ist weg. Öffne die Ansichten noch einmal."
+    ),
+    "The view could not be rendered: {reason}": "Die Ansicht ließ sich nicht rendern: {reason}",
+    "A sheet has 3 rows of 2 square views; this one is {size} pixels.": (
+        "Ein Bogen hat 3 Zeilen mit 2 quadratischen Ansichten; dieser hat {size} Pixel."
+    ),
+    "There is no shape to continue from. Choose Edit Shape first.": (
+        "Es gibt keine Form, mit der es weitergehen kann. Wähle zuerst „Form bearbeiten“."
+    ),
+    "Nothing of {name} is left where the object is. Undo and try again.": (
+        "Von {name} ist am Ort des Objekts nichts übrig. Mach rückgängig und versuche es noch einmal."
+    ),
+    "{name} is as it was, to the size of a cell. Edit it first.": (
+        "{name} ist bis auf eine Zelle genau wie vorher. Bearbeite die Form zuerst."
+    ),
+    "{name} is no coarse shape. Choose Edit Shape again.": (
+        "{name} ist keine grobe Form. Wähle noch einmal „Form bearbeiten“."
+    ),
+    "{name} has no faces. Undo and try again.": (
+        "{name} hat keine Flächen. Mach rückgängig und versuche es noch einmal."
+    ),
+    "{name} was made by no job. Use Re-texture from Views.": (
+        "{name} stammt aus keinem Auftrag. Nimm „Neu texturieren aus Ansichten“."
+    ),
+    "{name} has no texture coordinates. Unwrap it first.": (
+        "{name} hat keine Texturkoordinaten. Wickle das Netz zuerst ab."
+    ),
+    "The texture coordinates of {name} leave the picture. Pack its islands first.": (
+        "Die Texturkoordinaten von {name} ragen aus dem Bild. Packe zuerst die Inseln."
+    ),
+    "The object {name} is gone; the texture is in {path}.": (
+        "Das Objekt {name} ist weg; die Textur liegt in {path}."
+    ),
+    "{name} has no {file}. Continue the job first, or choose another.": (
+        "{name} hat kein {file}. Setze den Auftrag erst fort oder wähle einen anderen."
+    ),
+    "The folder {folder} is gone or damaged.": "Der Ordner {folder} ist weg oder beschädigt.",
+    "There is no finished object. Select one, or generate one first.": (
+        "Es gibt kein fertiges Objekt. Wähle eines aus oder erzeuge zuerst eines."
+    ),
 }
