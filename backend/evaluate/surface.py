@@ -7,6 +7,7 @@ from scipy.sparse.csgraph import connected_components
 
 from backend.errors import InputError
 from backend.evaluate.metrics import Samples
+from backend.geometry.meshes import position_index
 from backend.geometry.placement import Faces, Vertices
 
 NUM_SAMPLES = 100_000
@@ -40,8 +41,7 @@ def sample_surface(vertices: Vertices, faces: Faces, *, count: int = NUM_SAMPLES
 
 def welded(vertices: Vertices, faces: Faces) -> Faces:
     """Faces over vertices merged where their positions are equal (texture seams split them); no slivers."""
-    _, index = np.unique(vertices, axis=0, return_inverse=True)
-    merged = index.reshape(-1)[faces]
+    merged = position_index(vertices.astype(np.float32))[faces]
     a, b, c = merged.T
     return merged[(a != b) & (b != c) & (c != a)]
 

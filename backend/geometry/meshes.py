@@ -95,9 +95,24 @@ def vertex_normals(mesh: Mesh | TexturedMesh) -> Float32[np.ndarray, "v 3"]:
 
 def smooth_normals(mesh: Mesh) -> Float32[np.ndarray, "v 3"]:
     """Vertex normals that are equal wherever vertices share a position, as on both sides of a seam."""
-    positions, index = np.unique(mesh.vertices, axis=0, return_inverse=True)
-    index = index.reshape(-1)
+    index = position_index(mesh.vertices)
+    positions = np.empty((int(index.max(initial=-1)) + 1, 3), np.float32)
+    positions[index] = mesh.vertices
     return vertex_normals(make_mesh(positions, index[mesh.faces]))[index]
+
+
+def position_index(vertices: Float32[np.ndarray, "v 3"]) -> Int[np.ndarray, " v"]:
+    """A number for each vertex, the same for equal positions and counted from 0 without a gap.
+
+    Many times faster than numpy's own sorting of rows.
+    """
+    # Adding zero turns -0 into 0.
+    bits = np.ascontiguousarray(vertices + np.float32(0)).view(np.uint32).astype(np.uint64)
+    order = np.lexsort((bits[:, 2], bits[:, 0] << np.uint64(32) | bits[:, 1]))
+    is_new = np.any(bits[order[1:]] != bits[order[:-1]], axis=1)
+    index = np.empty(len(vertices), dtype=np.int64)
+    index[order] = np.concatenate([[0], np.cumsum(is_new)])[: len(vertices)]
+    return index
 
 
 def signed_volume(mesh: Mesh | TexturedMesh) -> float:

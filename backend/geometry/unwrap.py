@@ -1,4 +1,4 @@
-"""Texture coordinates for a mesh: charts by xatlas, or a plain grid of triangles when that fails."""
+"""Texture coordinates for a mesh: charts by xatlas, or quicker ones when those take too long."""
 
 import logging
 import math
@@ -12,9 +12,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int, Int32
 
+from backend.geometry.box_unwrap import box_unwrap
 from backend.geometry.meshes import Mesh
 
 log = logging.getLogger(__name__)
+
+MAX_FACES = 100_000
+"""Faces above which xatlas is not asked: it takes 10 s for so many, and minutes for ten times as many."""
 
 TIME_LIMIT = 60.0
 """Seconds that xatlas gets; 24,000 faces take it about 3."""
@@ -28,7 +32,7 @@ class Unwrapped:
         vertex: The mesh's vertex that each new vertex is a copy of.
         faces: Indices of new vertices, in the order of the mesh's faces.
         uv: Texture coordinates of new vertices, (0, 0) at the top left corner, inside [0, 1].
-        is_charted: Whether xatlas made it; otherwise each face lies apart.
+        is_charted: Whether faces lie together; otherwise each lies apart.
     """
 
     vertex: Int[np.ndarray, " n"]
@@ -60,7 +64,7 @@ class Unwrapping:
         )
         script = Path(__file__).with_name("xatlas_process.py")
         command = [sys.executable, "-P", str(script), str(source), str(target)]
-        if len(self._mesh.faces):
+        if 0 < len(self._mesh.faces) <= MAX_FACES:
             try:
                 self._process = subprocess.Popen(
                     command,
@@ -80,12 +84,11 @@ class Unwrapping:
         self._folder.cleanup()
 
     def result(self) -> Unwrapped:
-        """Wait for the charts; when there are none in time every face gets its own place."""
+        """Wait for the charts; when there are none in time, or too many faces, quicker ones are made."""
         charts = self._charts()
         if charts is not None:
             return charts
-        log.warning("every face gets its own place in the texture")
-        return grid_of_triangles(self._mesh, texture_px=self._texture_px)
+        return quick_unwrap(self._mesh, texture_px=self._texture_px)
 
     def _charts(self) -> Unwrapped | None:
         if self._process is None:
@@ -111,6 +114,15 @@ def unwrap(mesh: Mesh, *, texture_px: int, time_limit: float = TIME_LIMIT) -> Un
     """Unwrap a mesh and wait for it."""
     with Unwrapping(mesh, texture_px=texture_px, time_limit=time_limit) as unwrapping:
         return unwrapping.result()
+
+
+def quick_unwrap(mesh: Mesh, *, texture_px: int) -> Unwrapped:
+    """Unwrap a mesh of any size in seconds: more charts than xatlas makes, and a sheet half as full."""
+    flat = box_unwrap(mesh, texture_px=texture_px) if len(mesh.faces) else None
+    if flat is not None:
+        return Unwrapped(flat.vertex, flat.faces, flat.uv, is_charted=True)
+    log.warning("every face gets its own place in the texture")
+    return grid_of_triangles(mesh, texture_px=texture_px)
 
 
 def grid_of_triangles(mesh: Mesh, *, texture_px: int) -> Unwrapped:

@@ -7,12 +7,16 @@ import torch
 from backend.geometry.bake import fill_texture, texels
 from backend.geometry.meshes import interpolate, make_mesh
 from backend.geometry.simplify import simplify
-from backend.geometry.unwrap import Unwrapped, grid_of_triangles, unwrap
+from backend.geometry.unwrap import Unwrapped, grid_of_triangles, quick_unwrap, unwrap
 from tests.backend.geometry.bodies import body_mesh, cube
 
 PX = 256
 MESH = simplify(body_mesh(), faces=1500)
-CHARTS = {"xatlas": unwrap(MESH, texture_px=PX), "grid": grid_of_triangles(MESH, texture_px=PX)}
+CHARTS = {
+    "xatlas": unwrap(MESH, texture_px=PX),
+    "box": quick_unwrap(MESH, texture_px=PX),
+    "grid": grid_of_triangles(MESH, texture_px=PX),
+}
 
 
 def areas(uv, faces):
@@ -53,10 +57,42 @@ def test_unwrapping_twice_gives_the_same():
     assert np.array_equal(again.faces, CHARTS["xatlas"].faces)
 
 
-def test_when_time_is_up_every_face_gets_its_own_place():
+def test_when_time_is_up_quicker_charts_are_made():
     charts = unwrap(MESH, texture_px=PX, time_limit=1e-3)
+    assert np.array_equal(charts.uv, CHARTS["box"].uv)
+
+
+def test_quick_charts_are_few_and_fill_a_third_of_the_texture():
+    charts = CHARTS["box"]
+    assert charts.is_charted
+    assert len(charts.uv) < 1.4 * len(MESH.vertices)
+    assert areas(charts.uv, charts.faces).sum() > 0.33
+
+
+def test_a_spiral_that_winds_over_itself_is_parted():
+    """A ramp of two and a half turns: one patch by direction, and every place over another one."""
+    angle = np.linspace(0, 5 * np.pi, 101)
+    edges = [
+        np.stack([radius * np.cos(angle), radius * np.sin(angle), angle / 60], 1) for radius in (0.2, 0.4)
+    ]
+    inner, outer = np.arange(100), np.arange(100) + 101
+    faces = np.concatenate(
+        [np.stack([inner, outer, inner + 1], 1), np.stack([inner + 1, outer, outer + 1], 1)]
+    )
+    spiral = make_mesh(np.concatenate(edges), faces)
+    charts = quick_unwrap(spiral, texture_px=PX)
+    found = texels(charts.faces, charts.uv, texture_px=1024)
+    inside = (found.barycentric > 1e-5).all(dim=1).sum().item()
+    assert inside / 1024**2 == pytest.approx(areas(charts.uv, charts.faces).sum(), rel=0.01)
+
+
+def test_more_patches_than_pixels_end_in_a_grid():
+    """A thousand loose triangles in a texture of 16 pixels."""
+    rng = np.random.default_rng(0)
+    soup = make_mesh(rng.random((3000, 3)), np.arange(3000).reshape(-1, 3))
+    charts = quick_unwrap(soup, texture_px=16)
     assert not charts.is_charted
-    assert len(charts.uv) == 3 * len(MESH.faces)
+    assert np.array_equal(charts.vertex[charts.faces], soup.faces)
 
 
 @pytest.mark.parametrize("how", CHARTS)
