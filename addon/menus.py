@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import operators, pictures, source_operators
+from . import operators, panel_rework, pictures, source_operators
 from .drawing import CATEGORY, layout_of
 
 
@@ -105,6 +105,7 @@ def _open_image(context: bpy.types.Context) -> bpy.types.Image | None:
 
 _ENTRIES = (
     (bpy.types.VIEW3D_MT_mesh_add, _draw_add),
+    (bpy.types.VIEW3D_MT_object, panel_rework.draw_menu),
     (bpy.types.VIEW3D_MT_object_context_menu, _draw_object),
     (bpy.types.IMAGE_MT_image, _draw_image),
 )

@@ -1,5 +1,7 @@
 """What can be made of an object that is there: its views, its coarse shape and its texture, to be edited."""
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..backend.protocol import NUM_TILES
@@ -17,7 +19,27 @@ from .views_editing import (
 )
 from .views_sheet import COLUMNS
 
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
 _CHOOSE = "Choose views by their numbers on the sheet"
+_MENU: "tuple[tuple[tuple[type[bpy.types.Operator], IconItems], ...], ...]" = (
+    (
+        (ONE2345_OT_open_views, "IMAGE_DATA"),
+        (ONE2345_OT_reroll_tiles, "FILE_REFRESH"),
+        (ONE2345_OT_replace_tile, "FILEBROWSER"),
+        (ONE2345_OT_render_tiles, "RENDER_STILL"),
+        (ONE2345_OT_continue_from_views, "PLAY"),
+    ),
+    (
+        (ONE2345_OT_edit_shape, "EDITMODE_HLT"),
+        (ONE2345_OT_continue_from_shape, "PLAY"),
+    ),
+    (
+        (ONE2345_OT_retexture, "TEXTURE"),
+        (ONE2345_OT_refresh_texture, "FILE_REFRESH"),
+    ),
+)
 
 
 class _Part(Tab):
@@ -88,7 +110,34 @@ class ONE2345_PT_retexture(_Part, bpy.types.Panel):
             layout.operator(ONE2345_OT_refresh_texture.bl_idname, icon="FILE_REFRESH")
 
 
-CLASSES = (ONE2345_PT_views, ONE2345_PT_views_image, ONE2345_PT_shape, ONE2345_PT_retexture)
+class ONE2345_MT_rework(bpy.types.Menu):
+    """What can be made of an object and its job"""
+
+    bl_label = "One2345"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw all of it: entries that cannot be chosen now are dim."""
+        layout = self.layout
+        for part in _MENU:
+            for operator, icon in part:
+                layout.operator(operator.bl_idname, icon=icon)
+            if part is not _MENU[-1]:
+                layout.separator()
+
+
+CLASSES = (
+    ONE2345_MT_rework,
+    ONE2345_PT_views,
+    ONE2345_PT_views_image,
+    ONE2345_PT_shape,
+    ONE2345_PT_retexture,
+)
+
+
+def draw_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """Draw the entry of the Object menu."""
+    menu.layout.separator()
+    menu.layout.menu(ONE2345_MT_rework.__name__)
 
 
 def draw_views(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:

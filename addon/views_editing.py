@@ -392,6 +392,7 @@ def _show(context: bpy.types.Context, sheet: bpy.types.Image) -> None:
         editors = _image_editors()
         editors[-1].ui_mode = "PAINT"
         editors[-1].show_region_ui = True
+        editors[-1].overlay.show_overlays = False  # the active mesh's coordinates, in paint mode
     if editors:
         editors[-1].image = sheet
 
