@@ -23,7 +23,7 @@ def from_clipboard(context: bpy.types.Context) -> bpy.types.Image:
     Raises:
         SourceError: there is none, or this Blender cannot read it.
     """
-    if not hasattr(bpy.types, "IMAGE_OT_clipboard_paste"):
+    if "clipboard_paste" not in dir(bpy.ops.image):
         raise SourceError(tr("This Blender cannot paste pictures. Save the picture and open it instead."))
     before = {image.session_uid for image in bpy.data.images}
     try:
