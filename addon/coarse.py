@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import MeshFileError
+from .shape_voxels import read_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,14 +33,7 @@ def read_shell(path: Path) -> Shell:
     Raises:
         MeshFileError: the file is missing or damaged, or the grid is empty.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            occupied = archive["occupied"].astype(bool)
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise MeshFileError(f"Cannot read the coarse shape {path}.") from error
-    if occupied.ndim != 3 or not occupied.any():
-        raise MeshFileError(f"The coarse shape {path} is empty.")
-    return shell_of(occupied)
+    return shell_of(read_cells(path))
 
 
 def shell_of(occupied: "NDArray[np.bool_]") -> Shell:
