@@ -10,7 +10,7 @@ Legend: `n` points, `r` residuals, `v` vertices, `h w` rows and columns.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,9 +41,13 @@ LONGEST_STEP = np.array([0.15, 0.1, 0.2, 0.15, 0.06, 0.06])
 """Steps within which the rim of a mesh stays about the same."""
 
 COARSE_PX, FINE_PX = 48, 128
-NUM_STARTS, NUM_STEPS = 5, 7
+NUM_STARTS, NUM_STEPS, NUM_LAST_STEPS = 6, 8, 8
+"""Candidates that are refined, the steps of each, and further steps of the best."""
 NEAR_DEG = 12.0, 30.0
 """Angles of the camera, and of the field of view, within which two starts lead to the same end."""
+
+DAMPING = 1e-2
+"""Of the first step, as a share of the curvature (Levenberg and Marquardt)."""
 
 OUTLINE_UNIT, COLOUR_UNIT = 0.006, 0.1
 """Distance of outlines, as a share of the picture, and difference in colour that weigh alike in a step."""
@@ -55,6 +59,10 @@ MAX_COLOUR_POINTS = 1500
 FEW_PIXELS = 16
 GAINS = 0.3, 2.0
 """Bounds of the factor between the mesh's colours and the picture's."""
+
+NUM_QUANTILES = 17
+PALETTE_GAINS = 0.7, 1.4
+"""Bounds of the factor between the brightness of two palettes."""
 
 ColoursAt = Callable[[Hits], Float[Tensor, "n 3"]]
 """The mesh's sRGB colours where rays meet it."""
@@ -68,12 +76,15 @@ class PhotoFit:
         iou: Intersection over union of the outlines.
         colour_error: Root mean squared difference of sRGB colours where both are, after the best gain and
             offset of each channel.
+        palette_error: Mean difference of the quantiles of each channel over both outlines, whatever lies
+            where, after one gain.
         cost: What the search makes small.
     """
 
     camera: PhotoCamera
     iou: float
     colour_error: float
+    palette_error: float
     cost: float
 
 
@@ -101,7 +112,12 @@ def find_camera(bvh: Bvh, colours_at: ColoursAt, picture: Float[Tensor, "4 h w"]
     ]
     order = sorted(range(len(placed)), key=lambda index: placed[index][0])
     starts = _apart([placed[index][1] for index in order])
-    return min((_refined(bvh, colours_at, fine, params) for params in starts), key=lambda fit: fit.cost)
+    fits = [_refined(bvh, colours_at, fine, params, NUM_STEPS) for params in starts]
+    best = min(fits, key=lambda fit: fit.cost)
+    best = _refined(bvh, colours_at, fine, best.camera.params(), NUM_LAST_STEPS)
+    hits = bvh.cast(*best.camera.rays(fine.size))
+    ours = colours_at(hits).cpu()[hits.is_hit.cpu()]
+    return replace(best, palette_error=palette_error(ours, fine.rgb[:, fine.solid].T))
 
 
 def colour_error(
@@ -112,6 +128,16 @@ def colour_error(
     ours, theirs = (values - (share * values).sum(dim=0) for values in (ours, theirs))
     gain = (share * ours * theirs).sum(dim=0) / (share * ours.square()).sum(dim=0).clamp_min(1e-5)
     return float((share * (theirs - gain.clamp(*GAINS) * ours).square()).sum(dim=0).mean().sqrt())
+
+
+def palette_error(ours: Float[Tensor, "n 3"], theirs: Float[Tensor, "m 3"]) -> float:
+    """Mean difference of the quantiles of each channel after one gain: no matter of shape or light."""
+    if not len(ours) or not len(theirs):
+        return 1.0
+    gain = (theirs.mean() / ours.mean().clamp_min(1e-3)).clamp(*PALETTE_GAINS)
+    shares = torch.linspace(0, 1, NUM_QUANTILES + 2)[1:-1]
+    first, second = (torch.quantile(values, shares, dim=0) for values in (ours * gain, theirs))
+    return float((first - second).abs().mean())
 
 
 def _cost(iou: float, error: float, params: Params) -> float:
@@ -149,15 +175,20 @@ def _apart(ordered: Sequence[Params]) -> list[Params]:
     return chosen[:NUM_STARTS]
 
 
-def _refined(bvh: Bvh, colours_at: ColoursAt, target: Target, params: Params) -> PhotoFit:
+def _refined(bvh: Bvh, colours_at: ColoursAt, target: Target, params: Params, steps: int) -> PhotoFit:
+    """The camera after some steps; one that makes things worse is tried again with more damping."""
     best, look = _looked_at(bvh, colours_at, target, params)
-    for _ in range(NUM_STEPS):
+    damping = DAMPING
+    for _ in range(steps):
         if look is None:
             break
-        params = np.clip(params + _step(look, target, params), LOWEST, HIGHEST)
-        fit, look = _looked_at(bvh, colours_at, target, params)
+        tried = np.clip(params + _step(look, target, params, damping), LOWEST, HIGHEST)
+        fit, seen = _looked_at(bvh, colours_at, target, tried)
         if fit.cost < best.cost:
-            best = fit
+            best, look, params = fit, seen, tried
+            damping /= 4
+        else:
+            damping *= 6
     return best
 
 
@@ -171,15 +202,15 @@ def _looked_at(
     both = seen & target.solid
     iou = float(both.sum()) / max(1.0, float((seen | target.solid).sum()))
     if int(both.sum()) < FEW_PIXELS:
-        return PhotoFit(camera=camera, iou=iou, colour_error=1.0, cost=math.inf), None
+        return PhotoFit(camera=camera, iou=iou, colour_error=1.0, palette_error=1.0, cost=math.inf), None
     ours = rearrange(colours_at(hits).cpu(), "(h w) c -> c h w", h=size)
     error = colour_error(ours[:, both].T, target.rgb[:, both].T, torch.ones(int(both.sum())))
     points = rearrange(bvh.positions(hits).cpu(), "(h w) c -> h w c", h=size)
     inner = torch.from_numpy(ndimage.binary_erosion(both.numpy(), iterations=2))
     details = _matched(detail(ours, seen)[:, inner].T, target.detail[:, inner].T)
     look = _Look(points[torch.from_numpy(rim(seen.numpy()))], points[inner], details)
-    fit = PhotoFit(camera=camera, iou=iou, colour_error=error, cost=_cost(iou, error, params))
-    return fit, look
+    cost = _cost(iou, error, params)
+    return PhotoFit(camera=camera, iou=iou, colour_error=error, palette_error=1.0, cost=cost), look
 
 
 def _matched(ours: Float[Tensor, "n 3"], theirs: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
@@ -188,7 +219,7 @@ def _matched(ours: Float[Tensor, "n 3"], theirs: Float[Tensor, "n 3"]) -> Float[
     return ours * gain.clamp(*GAINS)
 
 
-def _step(look: _Look, target: Target, params: Params) -> Params:
+def _step(look: _Look, target: Target, params: Params, damping: float) -> Params:
     """A damped Gauss-Newton step, no longer than the rim allows."""
     residuals, unit = _residuals(look, target, params)
     start = residuals(params)
@@ -198,7 +229,7 @@ def _step(look: _Look, target: Target, params: Params) -> Params:
     prior = PRIOR_SHARE / DOUBT**2
     matrix = (slopes * weights[:, None]).T @ slopes + np.diag(prior)
     towards = -(slopes * weights[:, None]).T @ start - prior * (params - EXPECTED)
-    matrix += np.diag(1e-3 * np.diag(matrix) + 1e-9)
+    matrix += np.diag(damping * np.diag(matrix) + 1e-9)
     step = np.linalg.solve(matrix, towards)
     return step / max(1.0, float(np.abs(step / LONGEST_STEP).max()))
 

@@ -6,6 +6,7 @@ picture ends. Maps are in the frame of the picture as its camera sees the mesh.
 Legend: `n` points, `m` rows and columns of maps, `h w` those of the picture, `v` vertices.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,9 @@ DARKEST = 0.02
 
 Map = Float[np.ndarray, "m m"]
 
+ColoursOf = Callable[[Float[Tensor, "n 3"]], Float[Tensor, "n 3"]]
+"""sRGB colours of points."""
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoMap:
@@ -89,14 +93,14 @@ def lay_over(
     bvh: Bvh,
     *,
     normals: Float[Tensor, "v 3"],
-    colours: Float[Tensor, "v 3"],
+    colours_of: ColoursOf,
 ) -> PhotoMap:
     """Lay the picture over a mesh as `camera` sees it.
 
     Args:
         picture: Straight-alpha sRGB cut-out.
         normals: Smooth unit normals of the mesh.
-        colours: sRGB colours that the views give to its vertices; the picture's light is matched to them.
+        colours_of: What the views give to points of the surface; the picture's light is matched to it.
     """
     origins, directions = camera.rays(MAP_PX)
     hits = bvh.cast(origins, directions)
@@ -111,7 +115,9 @@ def lay_over(
     weight = _weights(usable, rearrange(cosines, "(h w) -> h w", h=MAP_PX).numpy())
     beyond = _continued(picture)
     theirs = _moved(F.interpolate(beyond[None], (MAP_PX,) * 2, mode="bilinear", antialias=True)[0], moving)
-    views = rearrange(bvh.interpolate(colours.to(bvh.device), hits).cpu(), "(h w) c -> c h w", h=MAP_PX)
+    views = torch.zeros(MAP_PX**2, 3)
+    views[hits.is_hit.cpu()] = colours_of(bvh.positions(hits)[hits.is_hit]).cpu()
+    views = rearrange(views, "(h w) c -> c h w", h=MAP_PX)
     gain = _gain(theirs, views, torch.from_numpy(weight).float())
     return PhotoMap(camera, bvh, beyond, moving, torch.from_numpy(weight).float()[None], gain)
 

@@ -25,8 +25,8 @@ from backend.protocol import Json
 MIN_IOU = 0.7
 """Agreement of outlines from which on the picture is used."""
 
-MAX_COLOUR_ERROR = 0.25
-"""Difference of colours up to which the picture is used."""
+MAX_PALETTE_ERROR = 0.1
+"""Difference of palettes up to which the picture is used."""
 
 SIGHTING_WEIGHT = 2.0
 """Weight in the fit of a point that the picture shows best; the views' best is 1."""
@@ -41,8 +41,9 @@ NUM_NEIGHBOURS = 4
 NEAR = 2e-3
 """Distance, in metres, within which seen points colour a vertex alike."""
 
+ENOUGH_FACES = 50_000
 LONGEST_EDGE = 0.03
-"""Longest edge, in metres, of the copy of the mesh whose vertices carry colours for the search."""
+"""Meshes with fewer faces are cut up until no edge is longer, in metres, for colours at their vertices."""
 
 
 class PhotoTexture:
@@ -63,12 +64,13 @@ class PhotoTexture:
         """Find the picture's camera, and add what it shows of the surface to what the views see."""
         if len(seen.points) < NUM_NEIGHBOURS or not bool((self._picture[3] > 0.5).any()):
             return seen
-        bvh = observer.bvh
-        self._fit = _camera_on(bvh, seen, self._picture)
-        if self._fit.iou < MIN_IOU or self._fit.colour_error > MAX_COLOUR_ERROR:
+        bvh, near = observer.bvh, _Near(seen)
+        self._fit = fit = _camera_on(bvh, near, self._picture)
+        if fit.iou < MIN_IOU or fit.palette_error > MAX_PALETTE_ERROR:
             return seen
-        colours = _near_colours(bvh.vertices, seen)
-        self._map = lay_over(self._picture, self._fit.camera, bvh, normals=observer.normals, colours=colours)
+        self._map = lay_over(
+            self._picture, fit.camera, bvh, normals=observer.normals, colours_of=near.colours
+        )
         return joined(_yielding(seen, self._map), _shown(self._map, observer.normals))
 
     def retouch(
@@ -89,30 +91,38 @@ class PhotoTexture:
             "used": self.is_used,
             "iou": round(self._fit.iou, 4),
             "colour_error": round(self._fit.colour_error, 4),
+            "palette_error": round(self._fit.palette_error, 4),
             "elevation_deg": round(math.degrees(camera.elevation), 2),
             "azimuth_deg": round(math.degrees(camera.azimuth), 2),
             "fov_deg": round(math.degrees(camera.fov), 2),
         }
 
 
-def _camera_on(bvh: Bvh, seen: Sightings, picture: Float[Tensor, "4 h w"]) -> PhotoFit:
-    """The picture's camera on a copy of the mesh that has enough vertices to carry the views' colours."""
-    vertices, faces, *_ = trimesh.remesh.subdivide_to_size(
-        bvh.vertices.cpu().numpy().astype(np.float64), bvh.faces.cpu().numpy(), LONGEST_EDGE, max_iter=20
-    )
-    fine = Bvh(vertices, faces, device=bvh.device)
-    colours = _near_colours(fine.vertices, seen)
-    return find_camera(fine, lambda hits: fine.interpolate(colours, hits), picture)
+class _Near:
+    """What the views give to points of the surface: the colours of the points nearest by that they see."""
+
+    def __init__(self, seen: Sightings) -> None:
+        self._tree = KDTree(seen.points.cpu().numpy())
+        self._weights = seen.weights.cpu().numpy() + 1e-6
+        self._colours = seen.colours.cpu().numpy()
+
+    def colours(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """sRGB, a mean over neighbours."""
+        distance, found = self._tree.query(points.cpu().numpy(), k=NUM_NEIGHBOURS)
+        near = self._weights[found] / (distance + NEAR)
+        near /= near.sum(axis=1, keepdims=True)
+        colours = np.einsum("nk,nkc->nc", near, self._colours[found])
+        return torch.from_numpy(colours).float().to(points.device)
 
 
-def _near_colours(points: Float[Tensor, "n 3"], seen: Sightings) -> Float[Tensor, "n 3"]:
-    """Colours of the points nearest by that the views see."""
-    tree = KDTree(seen.points.cpu().numpy())
-    distance, found = tree.query(points.cpu().numpy(), k=NUM_NEIGHBOURS)
-    near = (seen.weights.cpu().numpy()[found] + 1e-6) / (distance + NEAR)
-    near /= near.sum(axis=1, keepdims=True)
-    colours = np.einsum("nk,nkc->nc", near, seen.colours.cpu().numpy()[found])
-    return torch.from_numpy(colours).float().to(points.device)
+def _camera_on(bvh: Bvh, near: _Near, picture: Float[Tensor, "4 h w"]) -> PhotoFit:
+    """The picture's camera on a mesh, which is copied when it has too few vertices to carry colours."""
+    if len(bvh.faces) < ENOUGH_FACES:
+        vertices, faces = bvh.vertices.cpu().numpy().astype(np.float64), bvh.faces.cpu().numpy()
+        vertices, faces, *_ = trimesh.remesh.subdivide_to_size(vertices, faces, LONGEST_EDGE, max_iter=20)
+        bvh = Bvh(vertices, faces, device=bvh.device)
+    colours = near.colours(bvh.vertices)
+    return find_camera(bvh, lambda hits: bvh.interpolate(colours, hits), picture)
 
 
 def _yielding(seen: Sightings, photo: PhotoMap) -> Sightings:
