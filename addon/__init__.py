@@ -25,6 +25,7 @@ from . import (
     source_operators,
     ticking,
     views_editing,
+    views_operators,
 )
 from .installer import model_operators
 from .installer import operators as install_operators
@@ -43,6 +44,7 @@ CLASSES = (
     *install_operators.CLASSES,
     *model_operators.CLASSES,
     *views_editing.CLASSES,
+    *views_operators.CLASSES,
     *shape_editing.CLASSES,
     *retexture.CLASSES,
     *panel.CLASSES,

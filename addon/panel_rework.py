@@ -10,7 +10,7 @@ from .drawing import CATEGORY, Tab, draw_text, layout_of
 from .frames import frame_of
 from .retexture import ONE2345_OT_refresh_texture, ONE2345_OT_retexture
 from .shape_editing import ONE2345_OT_continue_from_shape, ONE2345_OT_edit_shape
-from .views_editing import (
+from .views_operators import (
     ONE2345_OT_continue_from_views,
     ONE2345_OT_open_views,
     ONE2345_OT_render_tiles,

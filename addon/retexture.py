@@ -11,6 +11,7 @@ from mathutils import Matrix
 from ..backend.protocol import RETEXTURED_FILE, STAGE_FILES, Request, Stage
 from . import rework, views_editing, views_sheet
 from .errors import SourceError
+from .evaluated import corner_uvs_of, evaluated_mesh, points_of, triangles_of
 from .folders import PREVIEWS
 from .frames import frame_of
 from .glb import read_glb
@@ -159,31 +160,15 @@ def _unwrapped(
     Raises:
         SourceError: there are no faces, or no coordinates in the picture's square.
     """
-    if item.mode != "OBJECT":
-        bpy.ops.ed.flush_edits()
-    evaluated = item.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    mesh = evaluated.to_mesh()
-    try:
-        mesh.calc_loop_triangles()
-        layer = mesh.uv_layers.active
-        if layer is None or not len(mesh.loop_triangles):
-            raise SourceError(tr("{name} has no texture coordinates. Unwrap it first.", name=item.name))
-        points = np.empty(3 * len(mesh.vertices), dtype=np.float32)
-        triangles = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
-        loops = np.empty_like(triangles)
-        uvs = np.empty(2 * len(mesh.loops), dtype=np.float32)
-        mesh.vertices.foreach_get("co", points)
-        mesh.loop_triangles.foreach_get("vertices", triangles)
-        mesh.loop_triangles.foreach_get("loops", loops)
-        layer.uv.foreach_get("vector", uvs)
-    finally:
-        evaluated.to_mesh_clear()
-    uvs = uvs.reshape(-1, 2)[loops]
+    with evaluated_mesh(item) as mesh:
+        points, triangles, uvs = points_of(mesh), triangles_of(mesh), corner_uvs_of(mesh)
+    if uvs is None or not len(triangles):
+        raise SourceError(tr("{name} has no texture coordinates. Unwrap it first.", name=item.name))
     if uvs.min() < -_UV_SLACK or uvs.max() > 1 + _UV_SLACK:
         raise SourceError(
             tr("The texture coordinates of {name} leave the picture. Pack its islands first.", name=item.name)
         )
-    return points.reshape(-1, 3), triangles.reshape(-1, 3), uvs.clip(0, 1)
+    return points, triangles, uvs.clip(0, 1)
 
 
 def _in_generation_space(

@@ -10,6 +10,7 @@ from mathutils import Matrix
 from ..backend.protocol import STAGE_FILES, Request, Stage
 from . import rework, shape_voxels
 from .errors import SourceError
+from .evaluated import evaluated_mesh, points_of, triangles_of
 from .frames import Frame, frame_of
 from .importer import hide
 from .options import UNSAVED
@@ -169,35 +170,12 @@ def cells_of(shape: bpy.types.Object, before: "NDArray[np.bool_]") -> "NDArray[n
     frame = frame_of(shape)
     if frame is None or shape.type != "MESH":
         raise SourceError(tr("{name} is no coarse shape. Choose Edit Shape again.", name=shape.name))
-    points, triangles = evaluated_triangles(shape)
+    with evaluated_mesh(shape) as mesh:
+        points, triangles = points_of(mesh), triangles_of(mesh)
+    if not len(triangles):
+        raise SourceError(tr("{name} has no faces. Undo and try again.", name=shape.name))
     solid = shape_voxels.finer(shape_voxels.solid_of(before))
     after = shape_voxels.inside_of(
         frame.to_generation(points), triangles, resolution=len(solid), otherwise=solid
     )
     return shape_voxels.edited_cells(before, solid, after)
-
-
-def evaluated_triangles(
-    item: bpy.types.Object,
-) -> tuple["NDArray[np.float32]", "NDArray[np.int32]"]:
-    """Vertices and triangles of an object with its modifiers, in its own coordinates, whatever mode it is in.
-
-    Raises:
-        SourceError: it has no faces.
-    """
-    if item.mode != "OBJECT":
-        bpy.ops.ed.flush_edits()
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    evaluated = item.evaluated_get(depsgraph)
-    mesh = evaluated.to_mesh()
-    try:
-        mesh.calc_loop_triangles()
-        points = np.empty(3 * len(mesh.vertices), dtype=np.float32)
-        triangles = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
-        mesh.vertices.foreach_get("co", points)
-        mesh.loop_triangles.foreach_get("vertices", triangles)
-    finally:
-        evaluated.to_mesh_clear()
-    if not len(triangles):
-        raise SourceError(tr("{name} has no faces. Undo and try again.", name=item.name))
-    return points.reshape(-1, 3), triangles.reshape(-1, 3)
