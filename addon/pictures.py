@@ -108,9 +108,14 @@ def load(filepath: str) -> bpy.types.Image:
     """
     path = from_file(filepath)(Path())
     try:
-        return bpy.data.images.load(str(path), check_existing=True)
+        image = bpy.data.images.load(str(path), check_existing=True)
     except RuntimeError as error:
         raise SourceError(tr("{path} is no picture that Blender can read.", path=path)) from error
+    if min(image.size) == 0:
+        if not image.users:
+            bpy.data.images.remove(image)
+        raise SourceError(tr("{path} is no picture that Blender can read.", path=path))
+    return image
 
 
 def save_render(image: bpy.types.Image, path: Path, scene: bpy.types.Scene) -> None:

@@ -94,8 +94,14 @@ def run_job(submit, glb, *, pace=0.0, assets=None, at_step=lambda stage, step: N
 def works(options):
     hello()
     ready()
+
+    def hold(stage, step):
+        while (stage, step) == (options.hold, STEPS // 2):
+            time.sleep(1.0)
+
     while True:
-        run_job(next_command("submit"), options.glb, pace=options.pace, assets=options.assets)
+        submit = next_command("submit")
+        run_job(submit, options.glb, pace=options.pace, assets=options.assets, at_step=hold)
 
 
 def slow_start(options):
@@ -260,6 +266,7 @@ def main():
     parser.add_argument("behaviour", choices=BEHAVIOURS)
     parser.add_argument("glb", type=Path)
     parser.add_argument("--pace", type=float, default=0.0)
+    parser.add_argument("--hold", choices=STAGES, help="stay in the middle of this stage, to be looked at")
     parser.add_argument("--assets", type=Path, help="the folder of a real job, whose files are copied")
     options, _ = parser.parse_known_args()
     BEHAVIOURS[options.behaviour](options)
