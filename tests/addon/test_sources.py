@@ -78,7 +78,7 @@ def test_every_selected_image_empty_becomes_an_object_where_it_stands(panel, pic
     for x in (1.0, 5.0):
         empty = bpy.data.objects.new("Reference", None)
         empty.empty_display_type = "IMAGE"
-        empty.data, empty.location = image, (x, 0.0, 2.0)  # type: ignore[assignment]  # what image empties hold
+        empty.data, empty.location = image, (x, 0.0, 2.0)
         bpy.context.scene.collection.objects.link(empty)
         empty.select_set(True)
     bpy.context.view_layer.update()
