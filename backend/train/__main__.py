@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from backend.errors import One2345Error
 from backend.train import occupancy, pack, shape, sheet, vae, views
+from backend.train.ranks import join
 
 log = logging.getLogger("backend.train")
 
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         add_arguments(commands.add_parser(name, help=summary, description=summary))
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    if "minutes" in args:
+        ranks = join()
+        args.seed, args.device = ranks.seed(args.seed), ranks.device(args.device)
     try:
         return COMMANDS[args.command][2](args)
     except One2345Error as error:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from backend.errors import ConfigError, WeightsError
 from backend.models.weights import load_state, read_weights, save_weights
+from backend.train.ranks import Ranks, current
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +92,9 @@ class _Budget:
             return step / self.config.steps
         return (time.monotonic() - self.started) / (60 * self.config.minutes)
 
-    def learning_rate(self, step: int) -> float:
+    def learning_rate(self, step: int, share: float) -> float:
         warm = min(1.0, (step + 1) / max(1, self.config.warmup_steps))
-        left = max(0.0, 1 - self.share(step))
+        left = max(0.0, 1 - share)
         return self.config.learning_rate * warm * min(1.0, left / max(self.config.cooldown, 1e-9))
 
 
@@ -177,34 +178,45 @@ def train(task: Task, *, config: TrainConfig, out: Path, device: torch.device) -
     `scores.json` and `sheet.png`, so that a machine taken away costs minutes, not the run. A step whose
     loss is not finite is skipped and counted.
 
+    With several processes (`ranks`) the first one keeps the time, judges and writes.
+
     Returns:
-        The last validation scores, with steps, samples and seconds.
+        The last validation scores, with steps, samples and seconds; nothing in other processes.
     """
     out.mkdir(parents=True, exist_ok=True)
+    ranks = current()
+    ranks.share_start(task.networks.values())
     state = _State(task, config, device)
     if (out / CHECKPOINT).exists():
         state.load(out / CHECKPOINT)
         log.info("resumed at step %d", state.step)
     budget = _Budget(config, time.monotonic())
-    recorder = _Recorder(out / "log.jsonl", task.batch_size, budget.started)
+    recorder = _Recorder(out / "log.jsonl", task.batch_size * ranks.count, budget.started)
     next_validation = config.validate_minutes
-    while budget.share(state.step) < 1:
-        metrics = _step(state, budget.learning_rate(state.step), device)
+    scores: dict[str, float] = {}
+    while (share := ranks.agree(budget.share(state.step))) < 1:
+        learning_rate = budget.learning_rate(state.step, share)
+        metrics = _step(state, learning_rate, device, ranks)
+        if not ranks.is_first:
+            continue
         recorder.add(state.step, metrics)
         if state.step % config.log_every == 0:
-            recorder.flush(state.step, budget.learning_rate(state.step))
+            recorder.flush(state.step, learning_rate)
         if (time.monotonic() - budget.started) / 60 > next_validation:
             next_validation += config.validate_minutes
             _judge_and_export(state, recorder, out)
-    return _judge_and_export(state, recorder, out)
+    if ranks.is_first:
+        scores = _judge_and_export(state, recorder, out)
+    return scores
 
 
-def _step(state: _State, learning_rate: float, device: torch.device) -> dict[str, Tensor]:
+def _step(state: _State, learning_rate: float, device: torch.device, ranks: Ranks) -> dict[str, Tensor]:
     for net in state.task.networks.values():
         net.train()
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
         loss, metrics = state.task.loss(state.step)
     loss.backward()
+    ranks.average_gradients(state.params)
     norm = torch.nn.utils.clip_grad_norm_(state.params, state.config.grad_clip)
     finite = torch.isfinite(norm)
     for param in state.params:
@@ -224,7 +236,7 @@ def _judge_and_export(state: _State, recorder: "_Recorder", out: Path) -> dict[s
     scores = _validate(state)
     scores |= {
         "steps": state.step,
-        "samples": state.step * state.task.batch_size,
+        "samples": state.step * recorder.batch_size,
         "seconds": round(time.monotonic() - recorder.started, 1),
         "skipped": recorder.skipped,
     }
