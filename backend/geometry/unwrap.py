@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from jaxtyping import Float32, Int, Int32
 
 from backend.geometry.box_unwrap import box_unwrap
 from backend.geometry.meshes import Mesh
+from backend.geometry.packing import pack
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,9 @@ MAX_FACES = 100_000
 
 TIME_LIMIT = 60.0
 """Seconds that xatlas gets; 24,000 faces take it about 3."""
+
+PACKING_SECONDS = 10.0
+"""Seconds after which the packing is not made any tighter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,12 +106,15 @@ class Unwrapping:
             log.warning("unwrapping failed with exit code %d", code)
             return None
         with np.load(Path(self._folder.name, "out.npz")) as made:
-            charts = Unwrapped(made["vertex"], made["faces"], made["uv"].clip(0, 1), is_charted=True)
+            pixels = made["uv"]
+            charts = Unwrapped(made["vertex"], made["faces"], _whole(pixels), is_charted=True)
         same = charts.faces.shape == self._mesh.faces.shape
         if not same or not np.array_equal(charts.vertex[charts.faces], self._mesh.faces):
             log.warning("unwrapping lost faces")
             return None
-        return charts
+        left = min(max(self._end - time.monotonic(), 0), PACKING_SECONDS)
+        packed = pack(pixels, charts.faces.astype(np.int64), texture_px=self._texture_px, seconds=left)
+        return charts if packed is None else replace(charts, uv=packed)
 
 
 def unwrap(mesh: Mesh, *, texture_px: int, time_limit: float = TIME_LIMIT) -> Unwrapped:
@@ -123,6 +130,11 @@ def quick_unwrap(mesh: Mesh, *, texture_px: int) -> Unwrapped:
         return Unwrapped(flat.vertex, flat.faces, flat.uv, is_charted=True)
     log.warning("every face gets its own place in the texture")
     return grid_of_triangles(mesh, texture_px=texture_px)
+
+
+def _whole(pixels: Float32[np.ndarray, "n 2"]) -> Float32[np.ndarray, "n 2"]:
+    """xatlas's own sheet, which need not be square, in the unit square."""
+    return (pixels / max(float(pixels.max()), 1e-6)).clip(0, 1)
 
 
 def grid_of_triangles(mesh: Mesh, *, texture_px: int) -> Unwrapped:

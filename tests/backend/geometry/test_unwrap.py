@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
 
+from backend.evaluate.atlas import overlap_pixels
 from backend.geometry.bake import fill_texture, texels
 from backend.geometry.meshes import interpolate, make_mesh
 from backend.geometry.simplify import simplify
@@ -36,19 +40,33 @@ def test_every_face_has_a_place_inside_the_texture(how: str):
 
 @pytest.mark.parametrize("how", CHARTS)
 def test_charts_do_not_overlap(how: str):
-    """Pixels on charts are as many as the areas of the faces say: an overlap would hide some."""
     charts = CHARTS[how]
-    fine = 1024
-    found = texels(charts.faces, charts.uv, texture_px=fine)
-    inside = (found.barycentric > 1e-5).all(dim=1).sum().item()
-    assert inside / fine**2 == pytest.approx(areas(charts.uv, charts.faces).sum(), rel=0.01)
+    assert overlap_pixels(charts.uv, charts.faces, size=2048) == 0
+
+
+def test_two_pixels_lie_between_charts():
+    """Each chart has one of its own beside it, so that filtering takes nothing from its neighbour."""
+    charts = CHARTS["xatlas"]
+    rows, columns = charts.faces[:, [0, 1]].ravel(), charts.faces[:, [1, 2]].ravel()
+    graph = coo_array((np.ones(rows.size), (rows, columns)), shape=(len(charts.uv),) * 2)
+    _, label = connected_components(graph, directed=False)
+    rim = charts.uv * PX
+    tree = KDTree(rim)
+    near = tree.query_pairs(1.0, output_type="ndarray")
+    assert (label[near[:, 0]] == label[near[:, 1]]).all()
+
+
+def test_the_sheet_is_filled():
+    mesh = simplify(body_mesh(resolution=96), faces=4000)
+    charts = unwrap(mesh, texture_px=1024)
+    assert areas(charts.uv, charts.faces).sum() > 0.63
 
 
 def test_xatlas_makes_charts_and_uses_the_texture():
     charts = CHARTS["xatlas"]
     assert charts.is_charted
     assert len(charts.uv) < 1.5 * len(MESH.vertices)
-    assert areas(charts.uv, charts.faces).sum() > 0.4
+    assert areas(charts.uv, charts.faces).sum() > 0.5
 
 
 def test_unwrapping_twice_gives_the_same():

@@ -1,0 +1,415 @@
+"""Packing charts into a square by their outlines, where xatlas packs them loosely.
+
+Charts are drawn as bits on the sheet's own grid and put one after the other, the largest first, into the
+first place that is free, in four orientations. Legend: `n` uv vertices, `f` faces, `c` charts.
+"""
+
+# Warp reads kernel arguments from annotations that are values, not types; `int(...)` declares a variable that
+# changes in a loop.
+# pyright: reportInvalidTypeForm=false
+# ruff: noqa: RUF046, UP018
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+import warp as wp
+from jaxtyping import Bool, Float, Float32, Int
+from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from backend.geometry.raycast import start_warp
+
+FEW_CHARTS = 100
+FEW_GRID, GRID = 512, 1024
+"""Cells along a side of the sheet, with few charts and with more; as many as pixels at most."""
+
+GAP_PX = 2
+"""Pixels between charts, so that each has one of its own beside it for filtering."""
+
+NUM_ANGLES = 24
+"""Turns that are tried for the smallest box around a chart."""
+
+NUM_TURNS = 4
+"""Quarter turns in which a chart is tried on the sheet."""
+
+FIRST_FILL, LEAST_FILL, MOST_FILL = 0.68, 0.4, 0.92
+"""Shares of the sheet that charts are scaled to: the first one tried, and the ends of the search."""
+
+COARSE_STEP, FINE_STEP = 0.04, 0.02
+"""Steps of the search for the largest share."""
+
+SAMPLES = 3
+"""Points an edge is drawn with for each cell of its length."""
+
+BUCKETS = 6
+"""Classes of size an octave; a chart is looked for a place from where the last one of its class found one."""
+
+
+@wp.func
+@no_type_check
+def _top_bit(value: wp.uint64) -> int:
+    """Number of the highest bit that is set."""
+    top = int(0)
+    rest = value
+    for step in range(6):
+        width = 32 >> step
+        if rest >> wp.uint64(width) != wp.uint64(0):
+            rest = rest >> wp.uint64(width)
+            top = top + width
+    return top
+
+
+@wp.func
+@no_type_check
+def _last_taken(sheet: wp.array(dtype=wp.uint64), line: int, low: int, high: int) -> int:
+    """The last taken cell of a row between two cells, both included; -1 where all are free."""
+    word = high >> 6
+    while word >= (low >> 6):
+        value = sheet[line + word]
+        if word == (high >> 6):
+            drop = wp.uint64(63 - (high & 63))
+            value = (value << drop) >> drop
+        if word == (low >> 6):
+            skip = wp.uint64(low & 63)
+            value = (value >> skip) << skip
+        if value != wp.uint64(0):
+            return word * 64 + _top_bit(value)
+        word = word - 1
+    return -1
+
+
+@wp.func
+@no_type_check
+def _is_free(
+    sheet: wp.array(dtype=wp.uint64),
+    words: int,
+    bits: wp.array(dtype=wp.uint64),
+    first: int,
+    height: int,
+    wide: int,
+    x: int,
+    y: int,
+) -> bool:
+    """Whether none of a chart's cells is taken at a place."""
+    shift = wp.uint64(x & 63)
+    for i in range(height):
+        line = (y + i) * words + (x >> 6)
+        for k in range(wide):
+            mask = bits[first + i * wide + k]
+            if (sheet[line + k] & (mask << shift)) != wp.uint64(0):
+                return False
+            over = mask >> (wp.uint64(64) - shift)
+            if shift != wp.uint64(0) and (sheet[line + k + 1] & over) != wp.uint64(0):
+                return False
+    return True
+
+
+@wp.func
+@no_type_check
+def _take(
+    sheet: wp.array(dtype=wp.uint64),
+    words: int,
+    thick: wp.array(dtype=wp.uint64),
+    first: int,
+    height: int,
+    wide: int,
+    x: int,
+    y: int,
+) -> None:
+    """Mark the cells of a chart and the gap around it."""
+    shift = wp.uint64(x & 63)
+    for i in range(height):
+        line = (y + i) * words + (x >> 6)
+        for k in range(wide):
+            mask = thick[first + i * wide + k]
+            sheet[line + k] = sheet[line + k] | (mask << shift)
+            if shift != wp.uint64(0):
+                sheet[line + k + 1] = sheet[line + k + 1] | (mask >> (wp.uint64(64) - shift))
+
+
+@wp.func
+@no_type_check
+def _free_column(
+    sheet: wp.array(dtype=wp.uint64),
+    words: int,
+    side: int,
+    shape: wp.array2d(dtype=int),
+    run: wp.array2d(dtype=int),
+    bits: wp.array(dtype=wp.uint64),
+    entry: int,
+    y: int,
+) -> int:
+    """The first column where a chart fits at a height; -1 where there is none."""
+    x = int(0)
+    while x + shape[entry, 1] <= side:
+        line = (y + run[entry, 0]) * words
+        # No place is free that has the last taken cell under the chart's longest run of cells.
+        taken = _last_taken(sheet, line, x + run[entry, 1], x + run[entry, 2] - 1)
+        if taken >= 0:
+            x = taken + 1 - run[entry, 1]
+        elif _is_free(sheet, words, bits, shape[entry, 3], shape[entry, 0], shape[entry, 2], x, y):
+            return x
+        else:
+            x = x + 1
+    return -1
+
+
+@wp.kernel
+@no_type_check
+def _place(
+    count: int,
+    turns: int,
+    side: int,
+    words: int,
+    order: wp.array(dtype=int),
+    shape: wp.array2d(dtype=int),
+    run: wp.array2d(dtype=int),
+    bits: wp.array(dtype=wp.uint64),
+    thick: wp.array(dtype=wp.uint64),
+    bucket: wp.array(dtype=int),
+    hint: wp.array(dtype=int),
+    sheet: wp.array(dtype=wp.uint64),
+    place: wp.array2d(dtype=int),
+) -> None:
+    # `shape` has for each chart and turn: height, width, words a row, first word of `bits` and `thick`, which
+    # hold its cells and those with the gap around it, with room for the gap at all sides.
+    # `run` has the row with the longest run of cells, its first cell and the cell after its last.
+    for number in range(count):
+        chart = order[number]
+        lowest = int(1 << 30)
+        for turn in range(turns):
+            entry = chart * turns + turn
+            y = int(hint[bucket[chart] * turns + turn])
+            x = int(-1)
+            while x < 0 and y + shape[entry, 0] <= side and y + shape[entry, 0] < lowest:
+                x = _free_column(sheet, words, side, shape, run, bits, entry, y)
+                if x < 0:
+                    y = y + 1
+            if x >= 0:
+                lowest = y + shape[entry, 0]
+                place[chart, 0] = turn
+                place[chart, 1] = x
+                place[chart, 2] = y
+        if place[chart, 0] < 0:
+            return
+        best = chart * turns + place[chart, 0]
+        hint[bucket[chart] * turns + place[chart, 0]] = place[chart, 2]
+        _take(
+            sheet,
+            words,
+            thick,
+            shape[best, 3],
+            shape[best, 0],
+            shape[best, 2],
+            place[chart, 1],
+            place[chart, 2],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """One chart, turned to the smallest box.
+
+    Attributes:
+        vertex: Its uv vertices.
+        points: Their positions, the box's corner at the origin.
+        edges: Ends of its border, as rows of `points`.
+    """
+
+    vertex: Int[np.ndarray, " n"]
+    points: Float[np.ndarray, "n 2"]
+    edges: Int[np.ndarray, "e 2"]
+
+
+def pack(
+    uv: Float[np.ndarray, "n 2"], faces: Int[np.ndarray, "f 3"], *, texture_px: int, seconds: float = 20.0
+) -> Float32[np.ndarray, "n 2"] | None:
+    """Put charts anew into the unit square, all at one scale.
+
+    Args:
+        uv: Positions in charts that may lie anywhere, at one scale.
+        texture_px: Pixels along the side of the sheet.
+        seconds: Time after which no smaller scale is tried.
+
+    Returns:
+        Positions in [0, 1]; None where the charts found no place in time.
+    """
+    start_warp()
+    end = time.monotonic() + seconds
+    outlines = _outlines(uv.astype(np.float64), faces)
+    corners = uv.astype(np.float64)[faces]
+    sides = corners[:, 1:] - corners[:, :1]
+    area = float(np.abs(sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0]).sum() / 2)
+    if not area > 0:
+        return None
+    side = min(texture_px, FEW_GRID if len(outlines) <= FEW_CHARTS else GRID)
+    gap = -(-GAP_PX * side // texture_px)
+    best, fill, step = None, FIRST_FILL, COARSE_STEP
+    highest, lowest = MOST_FILL, 0.0
+    while LEAST_FILL <= fill < highest and time.monotonic() < end:
+        placed = _try(outlines, side * np.sqrt(fill / area), side, gap)
+        if placed is None:
+            highest = fill
+        else:
+            best, lowest = placed, fill
+        if lowest > 0 and highest - lowest <= COARSE_STEP + 1e-6:
+            step = FINE_STEP
+        fill = lowest + step if lowest > 0 else fill - step
+    if best is None:
+        return None
+    packed = np.zeros((len(uv), 2), np.float32)
+    for outline, points in zip(outlines, best, strict=True):
+        packed[outline.vertex] = points / side
+    return packed.clip(0, 1)
+
+
+def _outlines(uv: Float[np.ndarray, "n 2"], faces: Int[np.ndarray, "f 3"]) -> list[_Outline]:
+    """The charts: faces that share uv vertices."""
+    rows, columns = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
+    graph = coo_array((np.ones(rows.size, dtype=np.int8), (rows, columns)), shape=(len(uv),) * 2)
+    _, label = connected_components(graph, directed=False)
+    order = np.argsort(label, kind="stable")
+    bounds = np.flatnonzero(np.diff(label[order])) + 1
+    border = _border(faces)
+    edge_label = label[border[:, 0]]
+    edge_order = np.argsort(edge_label, kind="stable")
+    starts = np.searchsorted(edge_label[edge_order], np.arange(label.max() + 2))
+    local = np.empty(len(uv), dtype=np.int64)
+    outlines = []
+    for number, vertex in enumerate(np.split(order, bounds)):
+        edges = border[edge_order[starts[number] : starts[number + 1]]]
+        if len(edges) == 0:  # a vertex of no face
+            continue
+        local[vertex] = np.arange(len(vertex))
+        outlines.append(_Outline(vertex, _upright(uv[vertex], np.unique(local[edges])), local[edges]))
+    return outlines
+
+
+def _border(faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, "e 2"]:
+    """Edges of one face only."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
+    low, high = edges.min(axis=1), edges.max(axis=1)
+    _, first, uses = np.unique(low << 32 | high, return_index=True, return_counts=True)
+    return edges[first[uses == 1]]
+
+
+def _upright(points: Float[np.ndarray, "n 2"], rim: Int[np.ndarray, " m"]) -> Float[np.ndarray, "n 2"]:
+    """Points turned so that their box is smallest and lies, its corner at the origin."""
+    angle = np.arange(NUM_ANGLES) * (np.pi / 2 / NUM_ANGLES)
+    x, y = points[rim].T[:, :, None]
+    across, along = x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
+    best = angle[np.argmin(np.ptp(across, axis=0) * np.ptp(along, axis=0))]
+    cos, sin = np.cos(best), np.sin(best)
+    turned = points @ np.array([[cos, sin], [-sin, cos]])
+    return turned - turned[rim].min(axis=0)
+
+
+def _try(
+    outlines: list[_Outline], scale: float, side: int, gap: int
+) -> list[Float[np.ndarray, "n 2"]] | None:
+    """Positions in cells at a scale, or None where the sheet is too small."""
+    masks = [_mask(outline, scale) for outline in outlines]
+    if max(max(mask.shape) for mask in masks) > side:
+        return None
+    shapes, runs, bits, thick = [], [], [], []
+    first = 0
+    for mask in masks:
+        cells = np.pad(mask, gap)
+        swollen = _swollen(cells, gap)
+        for turn in range(NUM_TURNS):
+            turned = np.rot90(cells, turn)
+            wide = -(-turned.shape[1] // 64)
+            shapes.append((*turned.shape, wide, first))
+            runs.append(_longest_run(turned))
+            bits.append(_words(turned, wide))
+            thick.append(_words(np.rot90(swollen, turn), wide))
+            first += bits[-1].size
+    buckets = [int(BUCKETS * np.log2(max(mask.shape))) for mask in masks]
+    whole = side + 2 * gap
+    words = -(-whole // 64) + 1
+    tables = [
+        wp.array(np.array(shapes, np.int32), dtype=int, device="cpu"),
+        wp.array(np.array(runs, np.int32), dtype=int, device="cpu"),
+        wp.array(np.concatenate(bits), dtype=wp.uint64, device="cpu"),
+        wp.array(np.concatenate(thick), dtype=wp.uint64, device="cpu"),
+        wp.array(np.array(buckets, np.int32), dtype=int, device="cpu"),
+    ]
+    for order in _orders(masks):
+        place = wp.array(np.full((len(masks), 3), -1, np.int32), dtype=int, device="cpu")
+        state = [
+            wp.zeros((max(buckets) + 1) * NUM_TURNS, dtype=int, device="cpu"),
+            wp.zeros(whole * words, dtype=wp.uint64, device="cpu"),
+        ]
+        turn = wp.array(order.astype(np.int32), dtype=int, device="cpu")
+        sizes = [len(masks), NUM_TURNS, whole, words]
+        wp.launch(_place, 1, inputs=[*sizes, turn, *tables, *state], outputs=[place], device="cpu")
+        found = place.numpy()
+        if (found[:, 0] >= 0).all():
+            return [
+                _turned(outline.points * scale, mask.shape, int(turn)) + np.array([x, y])
+                for outline, mask, (turn, x, y) in zip(outlines, masks, found, strict=True)
+            ]
+    return None
+
+
+def _orders(masks: list[Bool[np.ndarray, "_ _"]]) -> Iterator[Int[np.ndarray, " c"]]:
+    """Orders in which to put the charts: by their boxes, and by their longer sides."""
+    boxes = np.array([mask.shape for mask in masks])
+    for size in (boxes.prod(axis=1), boxes.max(axis=1)):
+        yield np.argsort(-size, kind="stable")
+
+
+def _mask(outline: _Outline, scale: float) -> Bool[np.ndarray, "h w"]:
+    """Cells that a chart covers, half a cell of margin around it."""
+    ends = outline.points[outline.edges] * scale
+    length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    count = np.maximum(np.ceil(SAMPLES * length).astype(np.int64), 1)
+    edge = np.repeat(np.arange(len(ends)), count + 1)
+    step = np.arange(len(edge)) - np.repeat(np.cumsum(count + 1) - count - 1, count + 1)
+    share = (step / count[edge])[:, None]
+    cells = np.floor(ends[edge, 0] * (1 - share) + ends[edge, 1] * share).astype(np.int64)
+    width, height = np.maximum(np.floor(outline.points.max(axis=0) * scale).astype(np.int64), 0) + 1
+    mask = np.zeros((height, width), dtype=bool)
+    mask[cells[:, 1].clip(0, height - 1), cells[:, 0].clip(0, width - 1)] = True
+    return np.asarray(ndimage.binary_fill_holes(mask))
+
+
+def _swollen(cells: Bool[np.ndarray, "h w"], gap: int) -> Bool[np.ndarray, "h w"]:
+    """Cells with one of `cells` no farther than `gap` along both axes."""
+    for axis in (0, 1):
+        grown = cells.copy()
+        for step in range(1, gap + 1):
+            low, high = (slice(step, None), slice(None, -step))
+            ahead = (low, slice(None)) if axis == 0 else (slice(None), low)
+            behind = (high, slice(None)) if axis == 0 else (slice(None), high)
+            grown[ahead] |= cells[behind]
+            grown[behind] |= cells[ahead]
+        cells = grown
+    return cells
+
+
+def _words(mask: Bool[np.ndarray, "h w"], wide: int) -> np.ndarray:
+    """Rows of cells as words of 64 bits, the first cell lowest."""
+    padded = np.zeros((mask.shape[0], wide * 64), dtype=bool)
+    padded[:, : mask.shape[1]] = mask
+    return np.packbits(padded, axis=1, bitorder="little").view("<u8").reshape(-1)
+
+
+def _longest_run(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int, int]:
+    """Row, first cell and cell after the last of the longest row of covered cells; a gap is at both sides."""
+    change = np.flatnonzero(np.diff(mask.ravel()))
+    starts, stops = change[::2] + 1, change[1::2] + 1
+    best = int(np.argmax(stops - starts))
+    row, start = divmod(int(starts[best]), mask.shape[1])
+    return row, start, start + int(stops[best] - starts[best])
+
+
+def _turned(points: Float[np.ndarray, "n 2"], shape: tuple[int, ...], turn: int) -> Float[np.ndarray, "n 2"]:
+    """Points (x, y) as `np.rot90` turns the cells of a mask of this shape."""
+    height, width = shape
+    x, y = points.T
+    return np.stack([(x, y), (y, width - x), (width - x, height - y), (height - y, x)][turn], axis=1)
