@@ -1,0 +1,107 @@
+"""What is made of a result on its way into the scene: metres, quads, textures beside the file, assets."""
+
+import bpy
+import numpy as np
+import pytest
+
+from backend.geometry.glb import encode_glb
+from backend.geometry.meshes import TexturedMesh
+from tests.addon.extension import assets, glb, importer, placement
+
+pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("empty_file")]
+
+CATALOGUE = "c0ffee00-1234-4321-9999-0123456789ab"
+
+
+@pytest.fixture
+def add(subject, tmp_path):
+    """Imports the subject with a treatment."""
+
+    def add(*, size=1.0, path=subject, **treatment):
+        return importer.import_mesh(
+            glb.read_glb(path),
+            placement=placement.Placement(size=size),
+            provenance=importer.Provenance(name="toy", folder=tmp_path),
+            treatment=placement.Treatment(**treatment),
+        )
+
+    return add
+
+
+@pytest.fixture
+def plate(tmp_path):
+    """A flat square of 4 x 4 cells, two triangles each."""
+    x, y = np.meshgrid(np.arange(5), np.arange(5), indexing="ij")
+    vertices = np.stack([x, y, 0 * x], axis=-1).reshape(-1, 3).astype(np.float32) / 4
+    corner = (np.arange(4)[:, None] * 5 + np.arange(4)).ravel()
+    faces = np.concatenate([corner[:, None] + [0, 5, 6], corner[:, None] + [0, 6, 1]]).astype(np.int32)
+    mesh = TexturedMesh(
+        vertices=vertices,
+        faces=faces,
+        normals=np.tile(np.array([0, 0, 1], dtype=np.float32), (25, 1)),
+        uv=vertices[:, :2],
+        texture=np.zeros((8, 8, 3), dtype=np.uint8),
+    )
+    path = tmp_path / "plate.glb"
+    path.write_bytes(encode_glb(mesh, extras={}))
+    return path
+
+
+def test_sizes_are_metres_whatever_the_unit_scale_is(add):
+    units = bpy.context.scene.unit_settings
+    units.system, units.scale_length = "METRIC", 0.001
+    assert max(add(size=2.0).dimensions[:]) == pytest.approx(2000.0)
+    units.system = "NONE"
+    assert max(add(size=2.0).dimensions[:]) == pytest.approx(2.0)
+
+
+def test_quads_keep_the_texture_and_the_surface(add, plate):
+    triangles, quads = add(path=plate), add(path=plate, quads=True)
+    assert len(triangles.data.polygons) == 32
+    assert [len(polygon.vertices) for polygon in quads.data.polygons] == [4] * 16
+    assert len(quads.data.vertices) == 25
+    for loop in quads.data.loops:
+        u, v = quads.data.uv_layers[0].uv[loop.index].vector
+        x, y, _ = quads.data.vertices[loop.vertex_index].co
+        np.testing.assert_allclose((u, v), (x + 0.5, 0.5 - y), atol=1e-6)
+
+
+def test_a_texture_that_is_not_packed_lies_in_the_jobs_folder(add, tmp_path):
+    image = add(pack=False).active_material.node_tree.nodes["Image Texture"].image
+    assert image.packed_file is None
+    assert image.filepath == str(tmp_path / "texture.png")
+    assert image.size[:] == (32, 32)
+
+
+def test_an_asset_has_tags_and_the_jobs_picture_as_its_preview(add, tmp_path, picture):
+    picture.rename(tmp_path / "thumbnail.png")
+    obj = add(is_asset=True, tags=("a", "b"))
+    assert obj.asset_data.tags.keys() == ["a", "b"]
+    assert obj.asset_data.description.startswith("Made by One2345")
+    assert obj.preview.image_size[:] == (2, 2)
+
+
+def test_an_asset_goes_into_a_catalogue_that_is_there(add, tmp_path):
+    (tmp_path / assets.CATALOGUES).write_text(
+        f"# comment\nVERSION 1\n\n{CATALOGUE}:Props/Toys:Props-Toys\n{CATALOGUE[::-1]}:Cars:Cars\n"
+    )
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+    assert add(is_asset=True, catalogue="Toys").asset_data.catalog_id == CATALOGUE
+    assert add(is_asset=True, catalogue="Props/Toys").asset_data.catalog_id == CATALOGUE
+    assert add(is_asset=True, catalogue="Nothing").asset_data.catalog_id.strip("0-") == ""
+
+
+def test_without_the_wish_nothing_is_an_asset(add):
+    assert add(tags=("a",)).asset_data is None
+
+
+def test_the_panels_settings_reach_the_result(enabled, make_python, picture):
+    enabled.python = str(make_python("works"))
+    panel = bpy.context.scene.one2345
+    panel.place, panel.is_asset, panel.tags, panel.size = "ORIGIN", True, "one, two,", 3.0
+    bpy.context.scene.cursor.location = (1, 2, 3)
+    bpy.ops.one2345.generate(filepath=str(picture))
+    obj = bpy.context.object
+    assert obj.location[:] == (0, 0, 0)
+    assert obj.asset_data.tags.keys() == ["one", "two"]
+    assert max(obj.dimensions[:]) == pytest.approx(3.0)
