@@ -51,7 +51,7 @@ def write_levels(work: Work, levels: Sequence[TexturedMesh]) -> None:
         path.unlink()
     for path, level in zip(work.job.levels(work.request), levels, strict=True):
         part = part_of(path)
-        write_glb(level, part, extras=work.provenance)
+        write_glb(level, part, extras=work.provenance(Stage.TEXTURE))
         with writing_errors(path):
             part.replace(path)
 

@@ -24,8 +24,8 @@ from backend.devices import memory_errors, peaks, reset_peaks
 from backend.errors import ArtifactError, OnStep
 from backend.geometry.glb import write_glb
 from backend.geometry.glb_reader import read_glb, read_source_glb, read_textured_glb
-from backend.geometry.source_mesh import own_layout
 from backend.geometry.meshes import Mesh, weld
+from backend.geometry.source_mesh import own_layout
 from backend.images import read_picture
 from backend.jobs import EDIT, Job, Source
 from backend.levels import Body, further_levels, has_body, write_levels
@@ -120,7 +120,7 @@ def _make_shape(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
 def _make_mesh(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
     shape = read_shape(work.job.path(Stage.SHAPE))
     mesh = extract_mesh(shape, faces=work.settings.faces, is_standing=work.request.flat_base, on_step=on_step)
-    write_glb(mesh, paths[0], extras=work.provenance)
+    write_glb(mesh, paths[0], extras=work.provenance(Stage.MESH))
 
 
 def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[str, Json]:
@@ -140,7 +140,7 @@ def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[st
         device=work.resources.device,
         on_step=on_step,
     )
-    write_glb(textured, paths[0], extras=work.provenance)
+    write_glb(textured, paths[0], extras=work.provenance(Stage.TEXTURE))
     save_field(field, paths[1])
     write_levels(work, levels)
     return {"photo": {"used": False} if photo is None else photo.facts()}
@@ -179,7 +179,7 @@ def _texture_settings(work: Work) -> dict[str, object]:
         "photo": photo,
         "lods": work.request.lods,
         "is_fine": has_body(work),
-        "provenance": work.provenance,
+        "provenance": work.provenance(Stage.TEXTURE),
     }
 
 
@@ -210,7 +210,7 @@ RULES: Mapping[Stage, StageRule] = {
         lambda work: {
             "faces": work.settings.faces,
             "flat_base": work.request.flat_base,
-            "provenance": work.provenance,
+            "provenance": work.provenance(Stage.MESH),
         },
         is_random=False,
     ),

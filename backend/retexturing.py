@@ -50,7 +50,7 @@ def bake_edited(work: Work, edited: Path, report: Report, *, on_event: OnEvent, 
         textured = _textured(work, edited, on_step)
     target = job.folder / RETEXTURED_FILE
     part = part_of(target)
-    write_glb(textured, part, extras=work.provenance | {"edited": True})
+    write_glb(textured, part, extras=work.provenance(stage) | {"edited": True})
     with writing_errors(target):
         part.replace(target)
     seconds = time.monotonic() - start

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -12,7 +13,8 @@ from backend.artifact_files import read_views
 from backend.geometry.cameras import ViewRig
 from backend.jobs import Job
 from backend.models.cache import NetworkCache
-from backend.models.registry import WeightSet
+from backend.models.registry import NETWORKS, WeightSet
+from backend.models.weights import weight_files
 from backend.presets import PRESETS
 from backend.protocol import BACKEND_VERSION, Json, Request, Stage
 from backend.stages.field_fit import FieldFit
@@ -59,6 +61,26 @@ class Settings:
         )
 
 
+def _derived(name: str) -> int:
+    """A seed that depends on nothing but a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
+
+
+def _checksums(weights: WeightSet) -> dict[str, Json]:
+    """SHA-256 of the networks of a set that are there."""
+    names = tuple(name for name in NETWORKS if weight_files(weights.folder, name, missing_ok=True))
+    stats = [path.stat() for name in names for path in weight_files(weights.folder, name, missing_ok=True)]
+    return dict(_summed(weights, names, tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)))
+
+
+@lru_cache(maxsize=4)
+def _summed(
+    weights: WeightSet, names: tuple[str, ...], _state: tuple[tuple[int, int], ...]
+) -> dict[str, str]:
+    """Checksums of networks; `_state` stands for the bytes, which take a tenth of a second to read."""
+    return weights.checksums(names)
+
+
 def is_edit(stage: Stage, request: Request) -> bool:
     """Whether a request asks for a change of a stage's artifact in place."""
     return stage is Stage.VIEWS and bool(request.reroll)
@@ -77,11 +99,8 @@ class Work:
 
     def seed(self, stage: Stage) -> int:
         """The stage's own seed, so that one stage's draws never shift another's."""
-        name = f"{self.request.seed}/{stage}"
-        if self.is_edit(stage):
-            name += f"/{self.request.reroll_seed}"
-        digest = hashlib.sha256(name.encode()).digest()
-        return int.from_bytes(digest[:4], "big") >> 1
+        more = f"/{self.request.reroll_seed}" if self.is_edit(stage) else ""
+        return _derived(f"{self.request.seed}/{stage}{more}")
 
     def is_edit(self, stage: Stage) -> bool:
         """Whether the request asks for a change of what is there instead of a new artifact."""
@@ -93,15 +112,31 @@ class Work:
         is_there = self.request.use_photo and self.job.is_whole(Stage.MATTE)
         return self.job.path(Stage.MATTE) if is_there else None
 
-    @property
-    def provenance(self) -> dict[str, Json]:
-        """What a mesh file says of its making."""
+    def provenance(self, stage: Stage) -> dict[str, Json]:
+        """What the mesh file of a stage says of its making; the same whatever later stages are asked for."""
+        settings: dict[str, Json] = {
+            "view_steps": self.settings.views.steps,
+            "guidance": self.settings.views.guidance,
+            "occupancy_steps": self.settings.occupancy.steps,
+            "shape_steps": self.settings.shape.steps,
+            "faces": self.settings.faces,
+        }
+        if stage is Stage.TEXTURE:
+            settings["texture_px"] = self.settings.texture.texture_px
+            settings["fit_iterations"] = self.settings.texture.fit.iterations
         return {
             "generator": f"One2345 {BACKEND_VERSION}",
+            "generated": True,
             "seed": self.request.seed,
+            "seeds": {
+                item.value: _derived(f"{self.request.seed}/{item}")
+                for item in (Stage.VIEWS, Stage.OCCUPANCY, Stage.SHAPE, stage)
+            },
             "preset": self.request.preset.value,
+            "settings": settings,
             "weights": self.weights.name,
             "weights_licence": self.weights.licence,
+            "weights_sha256": _checksums(self.weights),
         }
 
     def views(self) -> Float[Tensor, "v 4 h w"]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -17,6 +18,7 @@ from backend import work
 from backend.arguments import EXIT_CODES
 from backend.cli import main
 from backend.errors import One2345Error
+from backend.geometry.glb_reader import read_glb, read_textured_glb
 from backend.jobs import Job
 from backend.protocol import Progress, Stage, decode_event
 from tests.backend.quick import quick_presets
@@ -90,7 +92,9 @@ def test_own_mesh_is_textured(call, cutout, tmp_path):
     mesh, views = tmp_path / "job" / "mesh.glb", tmp_path / "job" / "views.png"
     code, _, _ = call("texture", mesh, views, "-o", tmp_path / "b.glb")
     assert code == 0
-    assert (tmp_path / "b.glb").read_bytes() == (tmp_path / "job" / "textured.glb").read_bytes()
+    found, own = read_textured_glb(tmp_path / "b.glb"), read_glb(mesh)
+    assert np.array_equal(found.vertices[found.faces], own.vertices[own.faces])
+    assert found.texture.shape == (64, 64, 3)
 
 
 def test_job_remembers_what_was_asked_for(call, cutout, tmp_path):
@@ -269,3 +273,89 @@ def test_help_is_quick_and_complete():
     )
     assert "torch" not in done.stderr
     assert all(name in done.stdout for name in ("generate", "views", "reconstruct", "texture", "evaluate"))
+
+
+def extras_of(path: Path) -> dict:
+    data = path.read_bytes()
+    length = int.from_bytes(data[12:16], "little")
+    return json.loads(data[20 : 20 + length])["nodes"][0]["extras"]
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_weights, cutout, tmp_path_factory) -> Path:
+    """A job run to its end."""
+    folder = tmp_path_factory.mktemp("finished") / "job"
+    assert main(["generate", str(cutout), "--job", str(folder), "--weights", str(tiny_weights)]) == 0
+    return folder
+
+
+def test_a_mesh_file_tells_how_it_was_made(finished, tiny_weights):
+    extras = extras_of(finished / "textured.glb")
+    assert extras["generated"] is True
+    assert extras["seed"] == 0
+    assert set(extras["seeds"]) == {"views", "occupancy", "shape", "texture"}
+    assert extras["settings"]["texture_px"] == 64
+    assert extras["weights_licence"] == "not stated"
+    report = json.loads((finished / "report.json").read_text())
+    assert extras["weights_sha256"] == report["weights"]["sha256"]
+
+
+def test_a_sculpted_mesh_gets_the_jobs_colours_and_the_job_stays(call, finished, tmp_path):
+    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    edited = tmp_path / "edited.glb"
+    edited.write_bytes((finished / "mesh.glb").read_bytes())
+    code, out, _ = call("texture", "--job", finished, edited, "-o", tmp_path / "out.glb")
+    assert code == 0
+    assert "out.glb" in out
+    assert extras_of(tmp_path / "out.glb")["edited"] is True
+    after = {path.name: path.read_bytes() for path in finished.iterdir()}
+    assert after.pop("retextured.glb") == (tmp_path / "out.glb").read_bytes()
+    assert after == before
+
+
+def test_kept_coordinates_of_a_sculpted_mesh_stay(call, finished, tmp_path):
+    source = finished / "textured.glb"
+    code, *_ = call("texture", "--job", finished, source, "--keep-uvs", "-o", tmp_path / "out.glb")
+    assert code == 0
+    found, own = (read_textured_glb(path) for path in (tmp_path / "out.glb", source))
+    corners = [mesh.uv[mesh.faces] for mesh in (found, own)]
+    assert np.allclose(corners[0], corners[1], atol=1e-6)
+
+
+def test_a_sculpted_mesh_without_a_finished_job_ends_in_one_sentence(call, cutout, finished, tmp_path):
+    call("views", cutout, "--job", tmp_path / "begun")
+    mesh = finished / "mesh.glb"
+    assert "finished texture" in error_of(call("texture", mesh, "--job", tmp_path / "begun")[2])
+    assert "sheet of views" in error_of(call("texture", mesh, "-o", tmp_path / "a.glb")[2])
+
+
+def test_meshes_of_other_formats_are_textured(call, finished, tmp_path):
+    mesh = read_glb(finished / "mesh.glb")
+    rows = [f"v {x} {z} {-y}" for x, y, z in mesh.vertices] + [f"f {a} {b} {c}" for a, b, c in mesh.faces + 1]
+    (tmp_path / "a.obj").write_text("\n".join(rows))
+    code, *_ = call("texture", tmp_path / "a.obj", finished / "views.png", "-o", tmp_path / "b.glb")
+    assert code == 0
+    found = read_glb(tmp_path / "b.glb")
+    assert np.allclose(found.vertices[found.faces], mesh.vertices[mesh.faces], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [("a.glb", b"", "a.glb"), ("a.blend", b"BLENDER", "use one of .glb"), ("none.glb", None, "none.glb")],
+)
+def test_a_mesh_that_cannot_be_used_ends_in_one_sentence(call, finished, tmp_path, name, data, words):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "out").mkdir()
+    views = finished / "views.png"
+    code, _, err = call("texture", tmp_path / name, views, "-o", tmp_path / "out" / "b.glb")
+    assert code == 3
+    assert words in error_of(err)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_coordinates_to_keep_that_are_not_there_end_in_one_sentence(call, finished, tmp_path):
+    mesh, views = finished / "mesh.glb", finished / "views.png"
+    code, _, err = call("texture", mesh, views, "--keep-uvs", "-o", tmp_path / "b.glb")
+    assert code == 3
+    assert "no texture coordinates to keep" in error_of(err)
