@@ -27,7 +27,7 @@ __all__ = ["Placement", "Provenance", "Surface", "Treatment", "build_mesh", "imp
 
 ROUGHNESS = 0.6
 PROPERTY_PREFIX = "one2345_"
-_TEXTURE_FILE = "texture.png"
+_TEXTURE_FILE, _NORMALS_FILE = "texture.png", "normals.png"
 _MAX_QUAD_ANGLE = math.radians(40)
 
 
@@ -83,13 +83,17 @@ def import_mesh(
     """
     treatment = treatment or Treatment()
     scene = _scene(placement.scene)
-    image = _image(provenance, glb, is_packed=treatment.pack)
+    folder = None if treatment.pack else provenance.folder
+    image = _image(provenance.name, glb.texture_png, folder and folder / _TEXTURE_FILE)
+    normals = None
+    if glb.normal_png is not None:
+        normals = _image(f"{provenance.name} normals", glb.normal_png, folder and folder / _NORMALS_FILE)
     other = bpy.data.objects.get(placement.aligned_to) if placement.aligned_to else None
     frame = frame_of(other) or standing(glb.positions, placement.size / metres_per_unit(scene))
     mesh = build_mesh(surface or weld(glb), name=provenance.name, frame=frame)
     if treatment.quads:
         _join_triangles(mesh)
-    mesh.materials.append(new_material(provenance.name, image))
+    mesh.materials.append(new_material(provenance.name, image, normals))
     obj = bpy.data.objects.new(provenance.name, mesh)
     frame.put_on(obj)
     if other is not None:
@@ -142,20 +146,17 @@ def _join_triangles(mesh: bpy.types.Mesh) -> None:
     working.free()
 
 
-def _image(provenance: Provenance, glb: GlbMesh, *, is_packed: bool) -> bpy.types.Image:
-    """The texture: in the .blend file, or as a file in the job's folder."""
-    if not is_packed and provenance.folder is not None:
-        path = provenance.folder / _TEXTURE_FILE
-        try:
-            path.write_bytes(glb.texture_png)
-        except OSError as error:
-            raise MeshFileError(
-                f"Cannot write {path}: {error.strerror}. Pack the texture instead."
-            ) from error
-        image = bpy.data.images.load(str(path))
-        image.name = provenance.name
-        return image
-    return packed_image(provenance.name, glb.texture_png)
+def _image(name: str, png: bytes, path: Path | None) -> bpy.types.Image:
+    """A picture as a file, or without a path in the .blend file."""
+    if path is None:
+        return packed_image(name, png)
+    try:
+        path.write_bytes(png)
+    except OSError as error:
+        raise MeshFileError(f"Cannot write {path}: {error.strerror}. Pack the texture instead.") from error
+    image = bpy.data.images.load(str(path))
+    image.name = name
+    return image
 
 
 def packed_image(name: str, png: bytes) -> bpy.types.Image:
@@ -167,8 +168,10 @@ def packed_image(name: str, png: bytes) -> bpy.types.Image:
     return image
 
 
-def new_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
-    """A rough material without metal that shows a picture."""
+def new_material(
+    name: str, image: bpy.types.Image, normals: bpy.types.Image | None = None
+) -> bpy.types.Material:
+    """A rough material without metal that shows a picture, and fine form by a map of normals."""
     material = bpy.data.materials.new(name)
     if material.node_tree is None:  # always there from 5.0 on, where the switch is deprecated
         material.use_nodes = True
@@ -180,7 +183,20 @@ def new_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
     texture.image = image
     texture.location = (shader.location.x - 300, shader.location.y)
     tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    if normals is not None:
+        _add_normals(material, shader, normals)
     return material
+
+
+def _add_normals(material: bpy.types.Material, shader: bpy.types.Node, normals: bpy.types.Image) -> None:
+    tree = material.node_tree
+    normals.colorspace_settings.name = "Non-Color"
+    texture, bumps = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeNormalMap")
+    texture.image = normals
+    texture.location = (shader.location.x - 500, shader.location.y - 300)
+    bumps.location = (shader.location.x - 200, shader.location.y - 300)
+    tree.links.new(texture.outputs["Color"], bumps.inputs["Color"])
+    tree.links.new(bumps.outputs["Normal"], shader.inputs["Normal"])
 
 
 def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:

@@ -206,8 +206,10 @@ def _put_texture(job: Job, name: str, file: str) -> None:
     if item is None or item.type != "MESH":
         path = job.folder / file
         raise SourceError(tr("The object {name} is gone; the texture is in {path}.", name=name, path=path))
-    image = packed_image(f"{name} texture", read_glb(job.folder / file).texture_png)
-    material = new_material(f"{name} texture", image)
+    mesh = read_glb(job.folder / file)
+    image = packed_image(f"{name} texture", mesh.texture_png)
+    normals = packed_image(f"{name} normals", mesh.normal_png) if mesh.normal_png else None
+    material = new_material(f"{name} texture", image, normals)
     for slot in range(len(item.data.materials)):
         item.data.materials[slot] = material
     if not item.data.materials:

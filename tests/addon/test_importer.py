@@ -1,5 +1,7 @@
 """What an artist finds in the scene after an import."""
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
@@ -75,6 +77,16 @@ def test_every_face_gets_its_colour_from_the_packed_texture(mesh_file):
         for loop in polygon.loop_indices:
             u, v = obj.data.uv_layers[0].uv[loop].vector
             np.testing.assert_array_equal(pixels[int(v * height), int(u * width)], colour)
+
+
+def test_a_map_of_normals_is_plain_data_that_bends_the_surface(mesh_file):
+    obj = add(replace(mesh_file, normal_png=mesh_file.texture_png))
+    links = obj.active_material.node_tree.links
+    into = {link.to_node.type: link for link in links if link.to_socket.name in ("Normal", "Color")}
+    assert into["BSDF_PRINCIPLED"].from_node.type == "NORMAL_MAP"
+    image = into["NORMAL_MAP"].from_node.image
+    assert image.colorspace_settings.is_data
+    assert image.packed_file is not None
 
 
 def test_the_texture_survives_saving_and_loading(mesh_file, tmp_path):
