@@ -53,7 +53,7 @@ def read_glb(path: Path) -> GlbMesh:
         return _mesh_from(*_chunks(path.read_bytes()))
     except OSError as error:
         raise MeshFileError(f"Cannot read {path}: {error.strerror}") from error
-    except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, struct.error) as error:
         raise MeshFileError(f"{path.name} is not a mesh made by One2345 ({error})") from error
 
 

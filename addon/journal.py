@@ -41,6 +41,10 @@ class Entry:
     catalogue: str = ""
     tags: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.location is not None and len(self.location) != 3:
+            raise protocol.ProtocolError(f"a location has three numbers, got {len(self.location)}")
+
     @property
     def placement(self) -> Placement:
         """Where the result was to go."""

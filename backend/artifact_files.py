@@ -1,7 +1,9 @@
 """Reading and writing the artifacts of a job, checked, without pickles, equal bytes for equal content."""
 
 import io
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +19,11 @@ from backend.geometry.cameras import SHEET_COLUMNS, SHEET_ROWS, sheet_from_views
 from backend.images import read_rgba
 
 MIN_TILE_PX = 16
+_DAMAGES = (
+    *(OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, SyntaxError, MemoryError),
+    *(NotImplementedError, OverflowError, RuntimeError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What numpy and zipfile answer damaged data with."""
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -147,6 +154,5 @@ def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in names}
-    # numpy and zipfile answer damaged data with any of these.
-    except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except _DAMAGES as error:
         raise ArtifactError(f"{path.name} is damaged or lacks an array ({error}); make it anew") from error

@@ -88,8 +88,10 @@ def _part(gltf: Gltf, node: Tree, primitive: Tree, world: Matrix, worlds: dict[i
     colours = (
         gltf.accessor(attributes["COLOR_0"])[:, :3].astype(np.float64) if "COLOR_0" in attributes else None
     )
-    for values in (uv, colours):
-        if values is not None and (len(values) != len(positions) or not np.isfinite(values).all()):
+    for values, width in ((uv, 2), (colours, 3)):
+        if values is None:
+            continue
+        if values.shape != (len(positions), width) or not np.isfinite(values).all():
             raise ValueError("attributes that do not fit the vertices")
     material = as_index(primitive["material"]) if "material" in primitive else -1
     return Part(positions, np.ascontiguousarray(faces), uv, colours, factor, texture, material, world)

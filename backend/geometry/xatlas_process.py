@@ -3,14 +3,18 @@
 Run by `unwrap.py` as a script: `xatlas_process.py IN.npz OUT.npz`. Imports numpy and xatlas only.
 """
 
+import ctypes
+import signal
 import sys
 
 import numpy as np
 import xatlas
 
+_PR_SET_PDEATHSIG = 1
+
 
 def main(source: str, target: str) -> None:
-    """Read `vertices`, `faces` and `texture_px`; write `vertex`, `faces` and `uv`, which is in pixels."""
+    """Read `vertices`, `faces` and `texture_px`; write `vertex`, `faces` and `uv`."""
     with np.load(source) as given:
         vertices, faces, texture_px = given["vertices"], given["faces"], int(given["texture_px"])
     atlas = xatlas.Atlas()
@@ -25,9 +29,15 @@ def main(source: str, target: str) -> None:
     charts.roundness_weight = charts.straightness_weight = 0.0
     atlas.generate(charts, options)
     vertex, faces, uv = atlas[0]
-    pixels = uv * np.array([atlas.width, atlas.height], np.float32)
-    np.savez(target, vertex=vertex.astype(np.int64), faces=faces.astype(np.int32), uv=pixels)
+    np.savez(target, vertex=vertex.astype(np.int64), faces=faces.astype(np.int32), uv=uv)
+
+
+def die_with_parent() -> None:
+    """On Linux, end when the process that waits for this one is killed, as `backend/orphans.py` does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":
+    die_with_parent()
     main(sys.argv[1], sys.argv[2])

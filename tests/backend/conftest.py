@@ -44,10 +44,8 @@ TINY_OCCUPANCY = OccupancyConfig(views=TINY_FEATURES, unet=TINY_UNET, resolution
 TINY_SHAPE = ShapeConfig(views=TINY_FEATURES, unet=TINY_UNET, resolution=32, lift=8, detail=8)
 
 
-@pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory) -> Path:
-    """A folder of weights of this version, random but for two biases that make every job end in a mesh."""
-    folder = tmp_path_factory.mktemp("weights")
+def write_tiny_weights(folder: Path) -> Path:
+    """Write weights of this version, random but for two biases that make every job end in a mesh."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         occupancy, shape = OccupancyNet(TINY_OCCUPANCY), ShapeNet(TINY_SHAPE)
@@ -66,11 +64,21 @@ def tiny_weights(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def cutout(tmp_path_factory) -> Path:
-    """A picture with transparency, which needs no matting network."""
-    path = tmp_path_factory.mktemp("pictures") / "cutout.png"
+def write_cutout(path: Path) -> Path:
+    """Write a picture with transparency, which needs no matting network."""
     image = Image.new("RGBA", (96, 96), (0, 0, 0, 0))
     ImageDraw.Draw(image).polygon([(20, 80), (50, 10), (85, 60)], fill=(200, 80, 30, 255))
     image.save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory) -> Path:
+    """A folder of weights so small that a job takes seconds."""
+    return write_tiny_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="session")
+def cutout(tmp_path_factory) -> Path:
+    """A picture with transparency."""
+    return write_cutout(tmp_path_factory.mktemp("pictures") / "cutout.png")
