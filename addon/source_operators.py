@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
 
-from ..backend.protocol import STAGE_FILES, Stage
-from . import jobs, pictures, previews, snapshots, ticking
+from ..backend.protocol import Stage
+from . import jobs, masks, pictures, previews, snapshots, ticking
 from .errors import SourceError
 from .folders import PREVIEWS
-from .job import JobState, Settings
+from .job import Settings
 from .options import UNSAVED, panel_placement
 from .preferences import data_root, launch_from, preferences
 from .properties import scene_settings
@@ -158,12 +157,8 @@ def choose(context: bpy.types.Context, get: Callable[[], bpy.types.Image]) -> No
 
 def cut_out_icon(image: bpy.types.Image | None) -> int:
     """Icon of the newest cut-out of an image; 0 without one."""
-    if image is None:
-        return 0
-    for job in reversed(jobs.SESSION.jobs.values()):
-        if job.is_preview and job.title == image.name and job.state is JobState.DONE:
-            return previews.icon_of(job.folder / STAGE_FILES[Stage.MATTE][0])
-    return 0
+    job = masks.cut_out_of(image)
+    return previews.icon_of(masks.matte_of(job)) if job else 0
 
 
 def _cut_out(context: bpy.types.Context) -> None:
@@ -194,26 +189,10 @@ def _edit_mask(context: bpy.types.Context) -> None:
     if image is None:
         raise SourceError(tr("Choose a picture first"))
     if settings.mask is None:
-        settings.mask = _paintable_copy(image)
+        settings.mask = masks.paintable(image, masks.cut_out_of(image))
     for area in context.screen.areas if context.screen else ():
         space = area.spaces.active
         if isinstance(space, bpy.types.SpaceImageEditor):
             space.image = settings.mask
             space.mode = "PAINT"
             break
-
-
-def _paintable_copy(image: bpy.types.Image) -> bpy.types.Image:
-    """The picture with its transparency, packed, to erase from."""
-    if not image.has_data:
-        image.update()
-    width, height = image.size
-    if not width or not height:
-        raise SourceError(tr("{name} holds no picture; choose another.", name=image.name))
-    pixels = np.empty(width * height * 4, dtype=np.float32)
-    image.pixels.foreach_get(pixels)
-    mask = bpy.data.images.new(f"{image.name} mask", width, height, alpha=True)
-    mask.pixels.foreach_set(pixels)
-    mask.update()
-    mask.pack()
-    return mask

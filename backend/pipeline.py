@@ -22,6 +22,7 @@ from backend.artifact_files import (
 )
 from backend.devices import memory_errors, peaks, reset_peaks
 from backend.errors import ArtifactError, OnStep
+from backend.geometry.framing import object_frames
 from backend.geometry.glb import write_glb
 from backend.geometry.glb_reader import read_glb, read_source_glb, read_textured_glb
 from backend.geometry.meshes import Mesh, weld
@@ -39,7 +40,7 @@ from backend.models.shape import ShapeConfig, ShapeNet
 from backend.protocol import THUMBNAIL_FILE, Event, Json, Progress, Request, Stage, StageDone
 from backend.reports import Report, mesh_facts
 from backend.retexturing import bake_edited
-from backend.stages.matte import cut_out
+from backend.stages.matte import framed, isolate
 from backend.stages.mesh import extract_mesh
 from backend.stages.occupancy import generate_occupancy
 from backend.stages.photo import PhotoTexture
@@ -59,16 +60,17 @@ OnEvent = Callable[[Event], None]
 """Takes what the job reports; may raise `Cancelled`, which ends the job at that step."""
 
 
-def _make_matte(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
+def _make_matte(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[str, Json]:
     request = work.request
     if request.image is None:
         raise ArtifactError(f"The job {work.job.folder} has no matte.png and names no picture; name one")
     image = read_picture(Path(request.image))
     mask = read_picture(Path(request.mask)) if request.mask else None
-    model = work.resources.matting_model
-    picture = cut_out(image, mask, model=model, size=MATTE_PX, max_size=MAX_MATTE_PX)
+    cut = isolate(image, mask, model=work.resources.matting_model)
     on_step(1, 1)
-    write_rgba(picture, paths[0])
+    write_rgba(framed(cut, size=MATTE_PX, max_size=MAX_MATTE_PX), paths[0])
+    centre, side = object_frames(cut[None])
+    return {"frame": {"centre_px": centre[0].tolist(), "side_px": float(side[0])}}
 
 
 def _make_views(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:

@@ -54,22 +54,26 @@ Colours = Float[np.ndarray, "h w 3"]
 Solid = Bool[np.ndarray, "h w"]
 
 
-def cut_out(
-    image: Image.Image,
-    mask: Image.Image | None,
-    *,
-    model: Path | None,
-    size: int,
-    max_size: int | None = None,
+def framed(
+    cut: Float[Tensor, "4 h w"], *, size: int, max_size: int | None = None
 ) -> Float[Tensor, "4 side side"]:
-    """Cut the object out of a picture, centred in a square.
+    """A cut-out object in the middle of a square.
+
+    Args:
+        size: Side of the result, in pixels.
+        max_size: The side may grow up to this where the picture holds more than `size` pixels of the object.
+    """
+    _, side = object_frames(cut[None])
+    return crop_to_object(cut[None], size=max(size, min(max_size or size, round(float(side[0])))))[0]
+
+
+def isolate(image: Image.Image, mask: Image.Image | None, *, model: Path | None) -> Float[Tensor, "4 h w"]:
+    """The picture, transparent where the object is not.
 
     Args:
         image: `RGB` or `RGBA`, as `read_picture` gives it.
         mask: Bright or opaque where the object is; None to find the object.
         model: U2-Net as ONNX; None where it is not installed, which only photos need.
-        size: Side of the result, in pixels.
-        max_size: The side may grow up to this where the picture holds more than `size` pixels of the object.
 
     Raises:
         NothingFound: when nothing stands out from the background.
@@ -87,9 +91,7 @@ def cut_out(
         raise NothingFound(
             "Nothing stands out from the background of this picture; use another one, or give a mask"
         )
-    rgba = torch.from_numpy(np.concatenate([colours, alpha[..., None]], axis=2)).permute(2, 0, 1)
-    _, side = object_frames(rgba[None])
-    return crop_to_object(rgba[None], size=max(size, min(max_size or size, round(float(side[0])))))[0]
+    return torch.from_numpy(np.concatenate([colours, alpha[..., None]], axis=2)).permute(2, 0, 1)
 
 
 def _mask_alpha(mask: Image.Image, size: tuple[int, int]) -> Grey:

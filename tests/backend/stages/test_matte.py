@@ -8,9 +8,20 @@ from PIL import Image, ImageDraw
 from backend.errors import InputError, NothingFound, WeightsError
 from backend.geometry.framing import PICTURE_FILL
 from backend.stages import matte
-from backend.stages.matte import cut_out, main_pieces, plain_background_alpha, refine, with_silhouettes
+from backend.stages.matte import (
+    framed,
+    isolate,
+    main_pieces,
+    plain_background_alpha,
+    refine,
+    with_silhouettes,
+)
 
 BOX = (60, 40, 120, 140)
+
+
+def cut_out(image, mask, *, model, size):
+    return framed(isolate(image, mask, model=model), size=size)
 
 
 def picture(background: str = "white", colour: str = "red") -> Image.Image:
