@@ -18,6 +18,8 @@ from .texts import tr
 
 ROOT = "one2345_root"
 """The job that a sheet was opened from; its cameras know it by that."""
+_BRUSHES_ARE_FILES = (4, 3, 0)
+"""The first Blender whose brushes are assets, which a distribution may leave out."""
 NAME = "one2345_views"
 """Name of the settings in a scene."""
 
@@ -226,11 +228,19 @@ def _show(context: bpy.types.Context, sheet: bpy.types.Image) -> None:
         area = context.window_manager.windows[-1].screen.areas[0]
         area.type = "IMAGE_EDITOR"
         editors = _image_editors()
-        editors[-1].ui_mode = "PAINT"
+        if _has_brushes():
+            editors[-1].ui_mode = "PAINT"
         editors[-1].show_region_ui = True
         editors[-1].overlay.show_overlays = False  # the active mesh's coordinates, in paint mode
     if editors:
         editors[-1].image = sheet
+
+
+def _has_brushes() -> bool:
+    """Whether this Blender can paint; in paint mode its own panels fail without brushes."""
+    return bpy.app.version < _BRUSHES_ARE_FILES or bool(
+        bpy.utils.system_resource("DATAFILES", path="assets/brushes")
+    )
 
 
 def _image_editors() -> list[bpy.types.SpaceImageEditor]:
