@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import bpy
 
-from . import contact_sheet, history, jobs, pictures
+from . import contact_sheet, history, jobs, pictures, scripting
 from .errors import AddonError
 from .job import Job, JobState
 from .launch import child_environment
@@ -88,10 +88,12 @@ def _generate(options: argparse.Namespace) -> int:
     if output.suffix not in (_BLEND, _GLB):
         return _refuse(f"cannot write {options.output}; name a {_GLB} or {_BLEND} file", options)
     job = _make(Path(options.image).resolve(), options)
+    mesh = jobs.result(job.id)  # raises what went wrong
     if output.suffix == _BLEND:
+        jobs.import_result(job.id)
         bpy.ops.wm.save_as_mainfile(filepath=str(output))
     else:
-        shutil.copyfile(jobs.result(job.id), output)
+        shutil.copyfile(mesh, output)
     _tell(options, {"ok": True, "output": str(output), **_facts(job)})
     return 0
 
@@ -114,26 +116,25 @@ def _queue(options: argparse.Namespace) -> int:
 
 def _try_one(path: Path, output: Path, options: argparse.Namespace) -> Job:
     """Make one of many; what goes wrong is told and does not stop the others."""
-    try:
-        job = _make(path, options)
+    job = _make(path, options)
+    if job.state is JobState.DONE:
         shutil.copyfile(jobs.result(job.id), output / f"{path.stem}{_GLB}")
-    except RuntimeError as error:
-        job = jobs.recent()[0]
-        sys.stderr.write(f"{path.name}: {_line(str(error))}\n")
+    else:
+        sys.stderr.write(f"{path.name}: {_line(job.message)}\n")
     return job
 
 
 def _make(picture: Path, options: argparse.Namespace) -> Job:
-    bpy.ops.one2345.generate(
-        filepath=str(picture),
+    """Run a job to its end, good or bad."""
+    job_id = scripting.submit(
+        picture,
         seed=options.seed,
-        preset=options.preset.upper(),
-        faces=options.faces,
-        texture_px=options.texture,
+        preset=options.preset,
+        faces=options.faces or None,
+        texture_px=options.texture or None,
         size=options.size,
-        wait=True,
     )
-    return jobs.recent()[0]
+    return jobs.wait(job_id)
 
 
 def _list_jobs(options: argparse.Namespace) -> int:
