@@ -8,6 +8,7 @@ from ..backend.protocol import NUM_TILES
 from . import rework, shape_editing, views_editing
 from .drawing import CATEGORY, Tab, draw_text, layout_of
 from .frames import frame_of
+from .quads import ONE2345_OT_even_quads
 from .retexture import ONE2345_OT_refresh_texture, ONE2345_OT_retexture
 from .shape_editing import ONE2345_OT_continue_from_shape, ONE2345_OT_edit_shape
 from .views_operators import (
@@ -108,6 +109,7 @@ class ONE2345_PT_retexture(_Part, bpy.types.Panel):
         layout.operator(ONE2345_OT_retexture.bl_idname, icon="TEXTURE")
         if frame_of(context.object) is not None:
             layout.operator(ONE2345_OT_refresh_texture.bl_idname, icon="FILE_REFRESH")
+            layout.operator(ONE2345_OT_even_quads.bl_idname, icon="MESH_GRID")
 
 
 class ONE2345_MT_rework(bpy.types.Menu):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         diagnosis,
         drawing,
         errors,
+        evaluated,
         files,
         folders,
         frames,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         jobs,
         journal,
         launch,
+        masks,
         menus,
         operators,
         options,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         preferences,
         previews,
         properties,
+        quads,
         readiness,
         reporting,
         retexture,
@@ -74,10 +77,10 @@ if TYPE_CHECKING:
         units,
         views_cameras,
         views_editing,
+        views_operators,
         views_sheet,
     )
-    from addon.installer import state as installer_state
-    from backend import installation, protocol
+    from backend import protocol
 else:
     if PACKAGE not in sys.modules:
         spec = ModuleSpec(PACKAGE, None, is_package=True)
@@ -85,8 +88,6 @@ else:
         sys.modules[PACKAGE] = module_from_spec(spec)
 
     addon = importlib.import_module(f"{PACKAGE}.addon")
-    installer_state = importlib.import_module(f"{PACKAGE}.addon.installer.state")
-    installation = importlib.import_module(f"{PACKAGE}.backend.installation")
     protocol = importlib.import_module(f"{PACKAGE}.backend.protocol")
 
     def __getattr__(name: str) -> ModuleType:
@@ -109,19 +110,19 @@ __all__ = [
     "diagnosis",
     "drawing",
     "errors",
+    "evaluated",
     "files",
     "folders",
     "frames",
     "glb",
     "history",
     "importer",
-    "installation",
-    "installer_state",
     "job",
     "job_operators",
     "jobs",
     "journal",
     "launch",
+    "masks",
     "menus",
     "operators",
     "options",
@@ -141,6 +142,7 @@ __all__ = [
     "previews",
     "properties",
     "protocol",
+    "quads",
     "readiness",
     "reporting",
     "retexture",
@@ -158,5 +160,6 @@ __all__ = [
     "units",
     "views_cameras",
     "views_editing",
+    "views_operators",
     "views_sheet",
 ]
