@@ -81,7 +81,7 @@ def remesh(context: bpy.types.Context, item: bpy.types.Object, *, faces: int) ->
             raise SourceError(
                 tr("QuadriFlow does not take {name}: {reason}", name=item.name, reason=error)
             ) from error
-    if returned != {"FINISHED"}:
+    if returned is not None and "FINISHED" not in returned:
         text = "QuadriFlow does not take {name}. Close its holes, or apply its modifiers first."
         raise SourceError(tr(text, name=item.name))
     for polygon in item.data.polygons:
