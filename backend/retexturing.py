@@ -5,7 +5,6 @@ No stage runs and nothing of the job changes; `retextured.glb` in its folder is 
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 from backend.devices import memory_errors, peaks, reset_peaks
@@ -15,7 +14,7 @@ from backend.geometry.glb_reader import read_textured_glb
 from backend.geometry.mesh_files import read_mesh_file
 from backend.geometry.meshes import TexturedMesh
 from backend.geometry.source_mesh import own_charts
-from backend.geometry.unwrap import Unwrapping
+from backend.geometry.unwrap import quick_unwrap
 from backend.models.colour_field import load_field
 from backend.protocol import RETEXTURED_FILE, Event, Json, Progress, Stage, StageDone
 from backend.reports import Report, mesh_facts
@@ -67,20 +66,13 @@ def _textured(work: Work, edited: Path, on_step: OnStep) -> TexturedMesh:
             f"The job {work.job.folder} has no finished texture for an edited mesh; run it to its end first"
         )
     source = read_mesh_file(edited)
-    config = work.settings.texture
-    with ExitStack() as stack:
-        if work.request.keep_uvs:
-            charts = own_charts(source, edited.name)
-        else:
-            making = Unwrapping(source.mesh, texture_px=config.texture_px, time_limit=config.unwrap_seconds)
-            charts = stack.enter_context(making)
-        field = load_field(field_path).to(work.resources.device)
-        old = OldSurface(read_textured_glb(work.job.path(Stage.TEXTURE)), field)
-        return retexture(
-            source.mesh,
-            old,
-            charts,
-            node_frame=source.frame,
-            texture_px=config.texture_px,
-            on_step=on_step,
-        )
+    texture_px = work.settings.texture.texture_px
+    if work.request.keep_uvs:
+        charts = own_charts(source, edited.name)
+    else:  # An artist who sculpts waits for every one of these, so the quick charts must do.
+        charts = quick_unwrap(source.mesh, texture_px=texture_px)
+    field = load_field(field_path).to(work.resources.device)
+    old = OldSurface(read_textured_glb(work.job.path(Stage.TEXTURE)), field)
+    return retexture(
+        source.mesh, old, charts, node_frame=source.frame, texture_px=texture_px, on_step=on_step
+    )

@@ -1,8 +1,8 @@
 """Putting a finished job's colours onto a sculpted copy of its mesh, without fitting again.
 
-Colours are known on the old surface and nowhere else, so every pixel of the new texture asks for the nearest
-point there. It gets the colour of the old texture, which the photo or the artist may have refined, or the
-colour field's where the field is finer.
+Colours are known on the old surface and nowhere else, so every pixel of the new texture asks for the point
+there that it may have come from (`geometry/pull_back.py`). It gets the colour of the old texture, which the
+photo or the artist may have refined, or the colour field's where the field is finer.
 """
 
 from dataclasses import replace
@@ -16,10 +16,11 @@ from torch import Tensor
 from backend.errors import OnStep, ignore_steps
 from backend.geometry.bake import fill_texture, texels
 from backend.geometry.meshes import Mesh, TexturedMesh, face_areas, interpolate, smooth_normals
+from backend.geometry.pull_back import MOVED, pulled_back
 from backend.geometry.raycast import Bvh, Hits
 from backend.geometry.registration import Frame, apply, register
 from backend.geometry.render import sample_picture
-from backend.geometry.unwrap import Unwrapped, Unwrapping
+from backend.geometry.unwrap import Unwrapped
 from backend.models.colour_field import ColourField
 
 NUM_STEPS = 3
@@ -53,6 +54,18 @@ class OldSurface:
             return self._field(self.bvh.positions(hits), self._normals_at(hits))
         return sample_picture(self._picture, self.bvh.interpolate(self._uv, hits))
 
+    def origins(self, copy: Mesh) -> tuple[Float[np.ndarray, "v 3"], Float[np.ndarray, "v 3"]]:
+        """Where the vertices of a sculpted copy may have been on the surface, and which way they looked."""
+        normals = torch.from_numpy(smooth_normals(copy)).to(self.bvh.device)
+        hits = self.nearest(torch.from_numpy(copy.vertices).to(self.bvh.device), normals)
+        nearest = self.bvh.positions(hits).cpu().numpy().astype(np.float64)
+        distance = np.linalg.norm(copy.vertices - nearest, axis=1)
+        is_moved = distance > MOVED
+        points = np.where(is_moved[:, None], pulled_back(copy, nearest, distance), copy.vertices)
+        # What was pulled may look anywhere; where it came from, it looked as the old surface does.
+        there = self._normals_at(self.bvh.closest(torch.from_numpy(points).float().to(self.bvh.device)))
+        return points, np.where(is_moved[:, None], there.cpu().numpy(), normals.cpu().numpy())
+
     def nearest(self, points: Float[Tensor, "n 3"], facing: Float[Tensor, "n 3"]) -> Hits:
         """The nearest point of the surface to each point.
 
@@ -78,7 +91,7 @@ class OldSurface:
 def retexture(
     edited: Mesh,
     old: OldSurface,
-    charts: Unwrapping | Unwrapped,
+    charts: Unwrapped,
     *,
     node_frame: Frame,
     texture_px: int,
@@ -88,7 +101,7 @@ def retexture(
 
     Args:
         edited: The copy, shifted, turned and scaled in whatever way.
-        charts: Texture coordinates of the copy, or their making.
+        charts: Texture coordinates of the copy.
         node_frame: The transform that the copy's file applies to it.
 
     Returns:
@@ -99,30 +112,22 @@ def retexture(
     """
     frame = register(edited, old.mesh, node_frame=node_frame)
     on_step(1, NUM_STEPS)
-    unwrapped = charts.result() if isinstance(charts, Unwrapping) else charts
-    on_step(2, NUM_STEPS)
-    texture = _painted(edited, old, unwrapped, frame=frame, texture_px=texture_px)
-    on_step(3, NUM_STEPS)
-    normals = smooth_normals(edited)[unwrapped.vertex]
-    return TexturedMesh(edited.vertices[unwrapped.vertex], unwrapped.faces, normals, unwrapped.uv, texture)
-
-
-def _painted(
-    edited: Mesh, old: OldSurface, charts: Unwrapped, *, frame: Frame, texture_px: int
-) -> np.ndarray:
-    place, device = old.place, old.bvh.device
-    vertices = place(apply(frame, edited.vertices.astype(np.float64))).astype(np.float32)
+    placed = old.place(apply(frame, edited.vertices.astype(np.float64))).astype(np.float32)
     is_mirrored = np.linalg.det(frame[:3, :3]) < 0
-    faces = np.ascontiguousarray(edited.faces[:, ::-1]) if is_mirrored else edited.faces
-    normals = smooth_normals(Mesh(vertices, faces))
-    found = texels(charts.faces, charts.uv, texture_px=texture_px, device=device)
+    copy = Mesh(placed, np.ascontiguousarray(edited.faces[:, ::-1]) if is_mirrored else edited.faces)
+    points, facing = old.origins(copy)
+    on_step(2, NUM_STEPS)
+    found = texels(charts.faces, charts.uv, texture_px=texture_px, device=old.bvh.device)
     corners, barycentric = edited.faces[found.face.numpy()], found.barycentric.numpy()
-    points, facing = (
-        torch.from_numpy(interpolate(values, corners, barycentric)).float().to(device)
-        for values in (vertices, normals)
+    positions, normals = (
+        torch.from_numpy(interpolate(values, corners, barycentric)).float().to(old.bvh.device)
+        for values in (points, facing)
     )
     colours = [
-        old.colours(point, F.normalize(normal, dim=1))
-        for point, normal in zip(points.split(CHUNK), facing.split(CHUNK), strict=True)
+        old.colours(position, F.normalize(normal, dim=1))
+        for position, normal in zip(positions.split(CHUNK), normals.split(CHUNK), strict=True)
     ]
-    return fill_texture(found.index, torch.cat(colours), texture_px=texture_px)
+    texture = fill_texture(found.index, torch.cat(colours), texture_px=texture_px)
+    on_step(3, NUM_STEPS)
+    own_normals = smooth_normals(edited)[charts.vertex]
+    return TexturedMesh(edited.vertices[charts.vertex], charts.faces, own_normals, charts.uv, texture)
