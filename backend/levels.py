@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -13,7 +15,7 @@ from backend.geometry.meshes import Mesh, TexturedMesh, weld, with_colours
 from backend.geometry.simplify import simplify
 from backend.protocol import LEVEL_FILE, Stage
 from backend.stages.mesh import FineMesh, fine_mesh, level_of_detail
-from backend.storage import part_of, writing_errors
+from backend.storage import part_of, sha256_of, writing_errors
 from backend.work import Work
 
 
@@ -27,10 +29,27 @@ class Body:
     @classmethod
     def of(cls, work: Work) -> "Body | None":
         """The body of a job; None where its mesh is not that of its shape, as when the user brought it."""
-        if not has_body(work):
-            return None
-        shape = read_shape(work.job.path(Stage.SHAPE))
-        return cls(shape, fine_mesh(shape, is_standing=work.request.flat_base))
+        return cls.made(work) if has_body(work) else None
+
+    @classmethod
+    def made(cls, work: Work) -> "Body":
+        """The body that a job's shape makes.
+
+        Raises:
+            ArtifactError: there is no shape, or it encloses nothing.
+        """
+        path = work.job.path(Stage.SHAPE)
+        return _body(path, sha256_of(path), work.request.flat_base)
+
+
+@lru_cache(maxsize=1)
+def _body(path: Path, checksum: str, is_standing: bool) -> Body:
+    """The stages mesh and texture ask for the same body one after the other, and it takes seconds.
+
+    It follows from the file's bytes alone, so a resumed job cannot tell.
+    """
+    shape = read_shape(path)
+    return Body(shape, fine_mesh(shape, is_standing=is_standing))
 
 
 def has_body(work: Work) -> bool:

@@ -14,7 +14,6 @@ from pathlib import Path
 from backend.artifact_files import (
     read_matte,
     read_occupancy,
-    read_shape,
     write_occupancy,
     write_rgba,
     write_shape,
@@ -120,8 +119,8 @@ def _make_shape(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
 
 
 def _make_mesh(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
-    shape = read_shape(work.job.path(Stage.SHAPE))
-    mesh = extract_mesh(shape, faces=work.settings.faces, is_standing=work.request.flat_base, on_step=on_step)
+    body = Body.made(work)
+    mesh = extract_mesh(body.shape, faces=work.settings.faces, fine=body.fine, on_step=on_step)
     write_glb(mesh, paths[0], extras=work.provenance(Stage.MESH))
 
 

@@ -44,12 +44,18 @@ class FineMesh:
 
 
 def extract_mesh(
-    shape: SparseShape, *, faces: int, is_standing: bool = False, on_step: OnStep = ignore_steps
+    shape: SparseShape,
+    *,
+    faces: int,
+    is_standing: bool = False,
+    fine: FineMesh | None = None,
+    on_step: OnStep = ignore_steps,
 ) -> Mesh:
     """Close the shell, march cubes over it, drop specks, smooth and simplify to `faces` faces.
 
     Args:
         is_standing: Whether to cut the underside flat.
+        fine: What `fine_mesh` says of the shape, where it is at hand.
 
     Returns:
         A closed mesh in generation space, faces outwards, with the shape's colours at its vertices.
@@ -57,7 +63,7 @@ def extract_mesh(
     Raises:
         ArtifactError: when the shape is empty or encloses nothing.
     """
-    fine = fine_mesh(shape, is_standing=is_standing)
+    fine = fine_mesh(shape, is_standing=is_standing) if fine is None else fine
     on_step(2, NUM_STEPS)
     simple = level_of_detail(fine, shape, faces=faces)
     on_step(NUM_STEPS, NUM_STEPS)
