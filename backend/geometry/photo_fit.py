@@ -40,9 +40,9 @@ DOUBT = np.array([math.radians(30), math.radians(8), math.radians(20), math.inf,
 LONGEST_STEP = np.array([0.15, 0.1, 0.2, 0.15, 0.06, 0.06])
 """Steps within which the rim of a mesh stays about the same."""
 
-COARSE_PX, FINE_PX = 48, 128
-NUM_STARTS, NUM_STEPS, NUM_LAST_STEPS = 6, 8, 8
-"""Candidates that are refined, the steps of each, and further steps of the best."""
+COARSE_PX, FINE_PX, FINEST_PX = 48, 128, 256
+NUM_STARTS, NUM_STEPS, NUM_LAST_STEPS = 6, 8, 6
+"""Candidates that are refined, the steps of each, and further steps of the best on a finer picture."""
 NEAR_DEG = 12.0, 30.0
 """Angles of the camera, and of the field of view, within which two starts lead to the same end."""
 
@@ -53,7 +53,7 @@ OUTLINE_UNIT, COLOUR_UNIT = 0.006, 0.1
 """Distance of outlines, as a share of the picture, and difference in colour that weigh alike in a step."""
 ROBUST = 3.0
 """Residuals, in these units, from which on they count less."""
-COLOUR_SHARE, PRIOR_SHARE = 0.7, 0.03
+COLOUR_SHARE, PRIOR_SHARE = 0.7, 0.015
 """Weights of colours and expectations beside outlines."""
 MAX_COLOUR_POINTS = 1500
 FEW_PIXELS = 16
@@ -61,7 +61,7 @@ GAINS = 0.3, 2.0
 """Bounds of the factor between the mesh's colours and the picture's."""
 
 NUM_QUANTILES = 17
-PALETTE_GAINS = 0.7, 1.4
+PALETTE_GAINS = 0.6, 1.6
 """Bounds of the factor between the brightness of two palettes."""
 
 ColoursAt = Callable[[Hits], Float[Tensor, "n 3"]]
@@ -113,11 +113,11 @@ def find_camera(bvh: Bvh, colours_at: ColoursAt, picture: Float[Tensor, "4 h w"]
     order = sorted(range(len(placed)), key=lambda index: placed[index][0])
     starts = _apart([placed[index][1] for index in order])
     fits = [_refined(bvh, colours_at, fine, params, NUM_STEPS) for params in starts]
-    best = min(fits, key=lambda fit: fit.cost)
-    best = _refined(bvh, colours_at, fine, best.camera.params(), NUM_LAST_STEPS)
-    hits = bvh.cast(*best.camera.rays(fine.size))
+    best, finest = min(fits, key=lambda fit: fit.cost), Target(picture, FINEST_PX)
+    best = _refined(bvh, colours_at, finest, best.camera.params(), NUM_LAST_STEPS)
+    hits = bvh.cast(*best.camera.rays(FINEST_PX))
     ours = colours_at(hits).cpu()[hits.is_hit.cpu()]
-    return replace(best, palette_error=palette_error(ours, fine.rgb[:, fine.solid].T))
+    return replace(best, palette_error=palette_error(ours, finest.rgb[:, finest.solid].T))
 
 
 def colour_error(

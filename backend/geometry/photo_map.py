@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy import ndimage
 from torch import Tensor
 
@@ -40,11 +40,15 @@ MIN_STRETCH = 0.35
 GAINS = 0.6, 1.6
 """Bounds of the factor that turns a channel of the picture into that of the views."""
 
-LIGHT_REACH, LIGHT_RANGE = 0.12, 1.35
-"""Deviation, as a share of the picture, over which the light is averaged, and how much it may differ."""
+LIGHT_REACH_PX, LIGHT_RANGE = 8, 2.5
+"""Deviation, in pixels of the views, over which the light is averaged, and how much it may differ."""
 
-TRUSTED = 0.4, 0.8
-"""Agreement in detail from which on differences in light are believed, and believed fully."""
+TRUSTED, TRUST_REACH = (0.5, 0.85), 0.08
+"""Correlation of details from which on differences of light are believed, and believed fully; deviation, as a
+share of the picture, over which it is taken."""
+
+PLAIN = 0.2
+"""Weight of the whole picture's correlation beside that around a pixel."""
 
 DARKEST = 0.02
 """Added to both sides of a quotient of colours."""
@@ -94,6 +98,7 @@ def lay_over(
     *,
     normals: Float[Tensor, "v 3"],
     colours_of: ColoursOf,
+    view_px: int,
 ) -> PhotoMap:
     """Lay the picture over a mesh as `camera` sees it.
 
@@ -101,6 +106,7 @@ def lay_over(
         picture: Straight-alpha sRGB cut-out.
         normals: Smooth unit normals of the mesh.
         colours_of: What the views give to points of the surface; the picture's light is matched to it.
+        view_px: Side of the views, which know no finer light.
     """
     origins, directions = camera.rays(MAP_PX)
     hits = bvh.cast(origins, directions)
@@ -118,7 +124,8 @@ def lay_over(
     views = torch.zeros(MAP_PX**2, 3)
     views[hits.is_hit.cpu()] = colours_of(bvh.positions(hits)[hits.is_hit]).cpu()
     views = rearrange(views, "(h w) c -> c h w", h=MAP_PX)
-    gain = _gain(theirs, views, torch.from_numpy(weight).float())
+    reach = LIGHT_REACH_PX / view_px
+    gain = _gain(theirs, views, torch.from_numpy(weight).float(), reach=reach)
     return PhotoMap(camera, bvh, beyond, moving, torch.from_numpy(weight).float()[None], gain)
 
 
@@ -166,7 +173,11 @@ def _continued(picture: Float[Tensor, "4 h w"]) -> Float[Tensor, "3 h w"]:
 
 
 def _gain(
-    theirs: Float[Tensor, "3 m m"], views: Float[Tensor, "3 m m"], weight: Float[Tensor, "m m"]
+    theirs: Float[Tensor, "3 m m"],
+    views: Float[Tensor, "3 m m"],
+    weight: Float[Tensor, "m m"],
+    *,
+    reach: float,
 ) -> Float[Tensor, "3 m m"]:
     """Factors that give the picture the light of the views.
 
@@ -176,23 +187,33 @@ def _gain(
     total = weight.sum().clamp_min(1e-6)
     means = [(values * weight).sum(dim=(1, 2)) / total + DARKEST for values in (views, theirs)]
     whole = (means[0] / means[1]).clamp(*GAINS)[:, None, None]
-    reach = LIGHT_REACH * MAP_PX
-
-    def averaged(values: Float[Tensor, "3 m m"]) -> Float[np.ndarray, "3 m m"]:
-        weighted = (values * weight).double().numpy()
-        return np.stack([ndimage.gaussian_filter(channel, reach) for channel in weighted])
-
-    share = averaged(torch.ones_like(views)) * DARKEST + 1e-6
-    local = (averaged(views) + share) / (averaged(theirs * whole) + share)
-    strength = _trust(theirs, views, weight > 0.5)
-    return whole * torch.from_numpy(local.clip(1 / LIGHT_RANGE, LIGHT_RANGE) ** strength).float()
+    share = _averaged(weight[None], reach) * DARKEST + 1e-6
+    shaded, lit = (_averaged(values * weight, reach) + share for values in (views, theirs * whole))
+    local = (shaded / lit).clamp(1 / LIGHT_RANGE, LIGHT_RANGE)
+    return whole * local ** _trust(theirs * whole, views, weight)
 
 
 def _trust(
-    theirs: Float[Tensor, "3 m m"], views: Float[Tensor, "3 m m"], where: Bool[Tensor, "m m"]
-) -> float:
-    """How far differences are believed to be of light, from 0 to 1, by the correlation of details."""
-    first, second = (detail(values, where)[:, where] for values in (theirs, views))
-    scale = (first.square().sum() * second.square().sum()).sqrt().clamp_min(1e-6)
+    theirs: Float[Tensor, "3 m m"], views: Float[Tensor, "3 m m"], weight: Float[Tensor, "m m"]
+) -> Float[Tensor, "1 m m"]:
+    """How far differences are believed to be of light, from 0 to 1, by the correlation of details around.
+
+    Where there is no detail, that of the whole picture decides.
+    """
+    first, second = (detail(values, weight > 0.5) for values in (theirs, views))
+    products = torch.stack([(a * b * weight).sum(dim=0) for a, b in _pairs(first, second)])
+    whole = products.sum(dim=(1, 2)) / weight.sum().clamp_min(1e-6) + 1e-9
+    both, ours, others = _averaged(products, TRUST_REACH) + whole[:, None, None] * PLAIN
     low, high = TRUSTED
-    return float((((first * second).sum() / scale - low) / (high - low)).clamp(0, 1))
+    return (((both / (ours * others).sqrt() - low) / (high - low)).clamp(0, 1))[None]
+
+
+def _pairs(first: Tensor, second: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+    """What a correlation multiplies."""
+    return (first, second), (first, first), (second, second)
+
+
+def _averaged(values: Float[Tensor, "c m m"], reach: float) -> Float[Tensor, "c m m"]:
+    """Means around each pixel; `reach` is their deviation as a share of the picture."""
+    channels = [ndimage.gaussian_filter(channel, reach * MAP_PX) for channel in values.double().numpy()]
+    return torch.from_numpy(np.stack(channels)).float()

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from backend.geometry.photo_target import outline_distance, rim, slopes
 
-REACHES = (0.12, 0.08, 0.05, 0.035, 0.025)
+REACHES = (0.2, 0.12, 0.08, 0.05, 0.035, 0.025)
 """Deviations, as shares of the picture, over which the outline's shifts are spread, one after the other."""
 
 MAX_SHIFT = 0.08
@@ -22,7 +22,10 @@ MIN_ALIGNMENT = 0.3
 """Least cosine between the directions of two outlines that belong together."""
 
 FADE = 0.3
-"""Share of a straight outline's weight below which its shift fades."""
+"""Share of a straight outline's weight below which its shift fades; the first one reaches everywhere."""
+
+UNSURE_PX = 0.75
+"""Distance, in pixels, that two drawings of one outline may well have."""
 
 Shift = Float[np.ndarray, "2 h w"]
 """Right and down, as shares of the picture, at every pixel."""
@@ -47,10 +50,12 @@ def outline_shift(ours: Bool[np.ndarray, "h w"], theirs: Bool[np.ndarray, "h w"]
         at = np.stack([rows + shift[1][edge] * size, columns + shift[0][edge] * size])
         # Both outlines run half a pixel outside the outermost pixels' centres.
         away = _values(distance, at) + 0.5 / size
+        away = np.sign(away) * np.maximum(np.abs(away) - UNSURE_PX / size, 0)
         along = np.stack([_values(axis, at) for axis in towards])
         cosine = (along * outwards[:, edge]).sum(axis=0)
         weights = np.clip((cosine - MIN_ALIGNMENT) / (1 - MIN_ALIGNMENT), 0, 1)
-        shift += _spread(-away * along, weights, edge, reach * size)
+        fade = FADE if reach < REACHES[0] else 1e-6
+        shift += _spread(-away * along, weights, edge, reach=reach * size, fade=fade)
         shift *= np.minimum(1, MAX_SHIFT / np.maximum(np.hypot(*shift), 1e-9))
     return shift
 
@@ -76,15 +81,17 @@ def _spread(
     steps: Float[np.ndarray, "2 n"],
     weights: Float[np.ndarray, " n"],
     edge: Bool[np.ndarray, "h w"],
+    *,
     reach: float,
+    fade: float,
 ) -> Shift:
     """Steps at the outline, averaged over a neighbourhood and fading far from the outline."""
 
     def blurred(values: np.ndarray) -> np.ndarray:
         image = np.zeros(edge.shape)
         image[edge] = values
-        return ndimage.gaussian_filter(image, reach, mode="constant", truncate=3)
+        return ndimage.gaussian_filter(image, reach, mode="constant", truncate=4)
 
     total = blurred(weights)
-    floor = FADE / (reach * np.sqrt(2 * np.pi))
+    floor = fade / (reach * np.sqrt(2 * np.pi))
     return np.stack([blurred(axis * weights) for axis in steps]) / (total + floor * np.exp(-total / floor))

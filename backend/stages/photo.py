@@ -69,7 +69,12 @@ class PhotoTexture:
         if fit.iou < MIN_IOU or fit.palette_error > MAX_PALETTE_ERROR:
             return seen
         self._map = lay_over(
-            self._picture, fit.camera, bvh, normals=observer.normals, colours_of=near.colours
+            self._picture,
+            fit.camera,
+            bvh,
+            normals=observer.normals,
+            colours_of=near.colours,
+            view_px=observer.views.shape[-1],
         )
         return joined(_yielding(seen, self._map), _shown(self._map, observer.normals))
 
