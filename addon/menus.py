@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import operators, panel_rework, pictures, source_operators
+from . import job_operators, operators, panel_rework, pictures, source_operators
 from .drawing import CATEGORY, layout_of
 
 
@@ -53,7 +53,33 @@ class ONE2345_PT_image(bpy.types.Panel):
         _draw_entries(layout_of(self), context)
 
 
-CLASSES = (ONE2345_FH_image, ONE2345_FH_picture, ONE2345_PT_image)
+class ONE2345_MT_add(bpy.types.Menu):
+    """Ways from a picture to an object; also what makes them known to Blender's search"""
+
+    bl_label = "Image to 3D"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw files first, then the panel's picture and where that comes from."""
+        layout = self.layout
+        if layout is None:
+            return
+        layout.operator_context = "INVOKE_DEFAULT"
+        file = operators.ONE2345_OT_generate_from_file.bl_idname
+        layout.operator(file, text="Image to 3D...", icon="IMAGE_DATA")
+        folder = operators.ONE2345_OT_generate_folder.bl_idname
+        layout.operator(folder, text="Folder of Images to 3D...", icon="FILE_FOLDER")
+        layout.operator(operators.ONE2345_OT_generate_from_empties.bl_idname)
+        layout.separator()
+        layout.operator(operators.ONE2345_OT_generate.bl_idname, icon="MESH_MONKEY")
+        layout.operator(source_operators.ONE2345_OT_paste.bl_idname)
+        layout.operator(source_operators.ONE2345_OT_snapshot.bl_idname)
+        layout.operator(source_operators.ONE2345_OT_take_render.bl_idname)
+        layout.separator()
+        layout.operator(job_operators.ONE2345_OT_cancel.bl_idname, text="Cancel 3D Generation")
+        layout.operator(job_operators.ONE2345_OT_contact_sheet.bl_idname)
+
+
+CLASSES = (ONE2345_FH_image, ONE2345_FH_picture, ONE2345_PT_image, ONE2345_MT_add)
 
 
 def register() -> None:
@@ -69,12 +95,9 @@ def unregister() -> None:
 
 
 def _draw_add(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
-    operator = operators.ONE2345_OT_generate_from_file.bl_idname
-    menu.layout.separator()
-    menu.layout.operator_context = "INVOKE_DEFAULT"
-    menu.layout.operator(operator, text="Image to 3D...", icon="IMAGE_DATA")
-    folder = operators.ONE2345_OT_generate_folder.bl_idname
-    menu.layout.operator(folder, text="Folder of Images to 3D...", icon="FILE_FOLDER")
+    if menu.layout is not None:
+        menu.layout.separator()
+        menu.layout.menu(ONE2345_MT_add.__name__, icon="IMAGE_DATA")
 
 
 def _draw_object(menu: bpy.types.Menu, context: bpy.types.Context) -> None:

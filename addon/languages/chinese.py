@@ -234,4 +234,6 @@ TEXTS: Mapping[str, str] = {
     "There is no finished object. Select one, or generate one first.": (
         "没有已完成的物体，请选择或先生成一个。"
     ),
+    "Cancel 3D Generation": "取消 3D 生成",
+    "Remesh to Even Quads": "重构为均匀四边面",
 }

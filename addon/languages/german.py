@@ -278,4 +278,6 @@ TEXTS: Mapping[str, str] = {
     "There is no finished object. Select one, or generate one first.": (
         "Es gibt kein fertiges Objekt. Wähle eines aus oder erzeuge zuerst eines."
     ),
+    "Cancel 3D Generation": "3D-Erzeugung abbrechen",
+    "Remesh to Even Quads": "In gleichmäßige Vierecke umwandeln",
 }

@@ -9,6 +9,7 @@ from tests.addon.extension import (
     client,
     drawing,
     jobs,
+    menus,
     panel,
     panel_history,
     panel_settings,
@@ -116,9 +117,8 @@ def line_of(job):
     """The texts of a job's line in the list."""
     recorder = Recorder()
     row = SimpleNamespace(job=job.id)
-    panel_history.ONE2345_UL_jobs.draw_item(
-        SimpleNamespace(), bpy.context, recorder, None, row, 0, None, rows.ACTIVE
-    )
+    draw = vars(panel_history.ONE2345_UL_jobs)["draw_item"]
+    draw(SimpleNamespace(), bpy.context, recorder, None, row, 0, None, rows.ACTIVE)
     return " ".join(str(value) for _, value in recorder.calls)
 
 
@@ -181,6 +181,12 @@ def test_an_error_is_shown_in_full_and_can_be_dismissed(running, enabled, make_p
     bpy.ops.one2345.dismiss(job=job.id)
     assert "no object" not in texts(panel.ONE2345_PT_generate)
     assert line_of(job).endswith("toy  Failed")
+
+
+def test_the_menus_offer_what_is_there_to_draw(enabled):
+    shown = texts(menus.ONE2345_MT_add)
+    for name in ("generate_from_file", "generate_folder", "generate", "paste", "snapshot", "cancel"):
+        assert f"one2345.{name}" in shown
 
 
 def test_the_results_panel_hides_when_empty():
