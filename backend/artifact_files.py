@@ -153,6 +153,7 @@ def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
+            # A member that is no array comes out as its plain bytes.
+            return {name: np.asanyarray(archive[name]) for name in names}
     except _DAMAGES as error:
         raise ArtifactError(f"{path.name} is damaged or lacks an array ({error}); make it anew") from error

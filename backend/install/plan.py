@@ -12,7 +12,8 @@ from backend.install.options import WANTED_PYTHON, Options
 from backend.installation import ENVIRONMENTS, lock_digests
 from backend.models.catalogue import Model, find_model, read_catalogue
 from backend.models.store import missing_files
-from backend.protocol import Json
+from backend.packages import KIT_FILE
+from backend.protocol import Json, ProtocolError, parse_json
 from backend.storage import check_writable
 
 log = logging.getLogger(__name__)
@@ -59,8 +60,8 @@ def make_plan(options: Options) -> Plan:
     """
     key = platform_key()
     present = {path.stem for path in options.requirements.glob("torch*.txt")}
-    if options.torch:
-        torch, text = options.torch, f"Computing with the chosen build {options.torch}"
+    if chosen := options.torch or _torch_of_kit(options.kit, key):
+        torch, text = chosen, f"Computing with the build {chosen}"
     else:
         choice = choose_build(key, cards(), present)
         torch, text = choice.lock, choice.text
@@ -81,6 +82,27 @@ def make_plan(options: Options) -> Plan:
         models=models,
         text=text,
     )
+
+
+def _torch_of_kit(kit: Path | None, key: str) -> str:
+    """The build of torch that a kit holds; empty where it does not say.
+
+    Raises:
+        InstallError: the kit is for another system.
+    """
+    if kit is None:
+        return ""
+    try:
+        facts = parse_json((kit / KIT_FILE).read_bytes())
+    except (OSError, ProtocolError) as error:
+        log.warning("%s does not say what it holds: %s", kit, error)
+        return ""
+    found = facts if isinstance(facts, dict) else {}
+    if found.get("platform", key) != key:
+        raise InstallError(
+            f"This folder is for {found['platform']}, but this is {key}; choose another folder"
+        )
+    return str(found.get("torch", ""))
 
 
 def check_disk(plan: Plan, root: Path) -> None:

@@ -208,6 +208,18 @@ def floods(options):
     next_command("submit")
 
 
+def swamps(options):
+    """Sends a hundred megabytes in one line, then works."""
+    hello()
+    ready()
+    submit = next_command("submit")
+    for _ in range(100):
+        raw(b"x" * 1_000_000)
+    raw(b"\n")
+    run_job(submit, options.glb)
+    next_command("submit")
+
+
 def leaves(options):
     """Does its work, says more than a poll can take, and is gone."""
     hello()
@@ -255,6 +267,7 @@ BEHAVIOURS = {
         ignores_all,
         floods,
         leaves,
+        swamps,
         halves,
         other_version,
     )

@@ -225,6 +225,26 @@ def test_a_client_starts_again_after_a_death(host, make_launch):
     assert host.until_event(protocol.Done).job == "b"
 
 
+def test_the_third_death_within_a_minute_stops_the_restarts(host, make_launch):
+    host = host("lacks_torch")
+    host.until_state(State.FAILED)
+    for _ in range(2):
+        host.client.start(make_launch("lacks_torch"))
+        host.until_state(State.FAILED)
+    with pytest.raises(errors.BackendError, match="3 times within a minute"):
+        host.client.start(make_launch("works"))
+    assert host.client.state is State.FAILED
+    host.client.forgive()
+    host.client.start(make_launch("works"))
+    host.until_state(State.IDLE)
+
+
+def test_a_hundred_megabytes_without_an_end_do_no_harm(host):
+    host = host("swamps")
+    host.submit()
+    assert host.until_event(protocol.Done, protocol.Failed).TYPE == "done"
+
+
 def test_a_python_that_is_none_is_reported_at_once(tmp_path):
     lonely = client.Client()
     with pytest.raises(errors.BackendError, match="Cannot start"):

@@ -102,6 +102,43 @@ def test_everything_comes_from_a_kit_without_the_network(world, tmp_path):
     installed_python(world)
 
 
+def test_a_kit_says_which_build_it_holds(world, tmp_path):
+    kit = tmp_path / "kit"
+    (kit / "wheels").mkdir(parents=True)
+    (kit / "kit.json").write_text('{"platform": "linux-x64", "torch": "torch-cpu"}')
+    assert [lock.name for lock in planning.make_plan(world.options(kit=kit, torch="")).locks] == [
+        "runtime.txt",
+        "torch-cpu.txt",
+    ]
+    (kit / "kit.json").write_text('{"platform": "windows-x64", "torch": "torch"}')
+    with pytest.raises(InstallError, match="is for windows-x64"):
+        planning.make_plan(world.options(kit=kit, torch=""))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of two megabytes."""
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(place)]
+    if sys.platform != "linux" or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("only root on Linux can make a small disk")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_disk_that_fills_is_said_and_a_larger_one_goes_on(world, small_disk, monkeypatch):
+    """The check before is passed, then another program takes the room."""
+    monkeypatch.setattr(planning, "free_bytes", lambda folder: 1 << 40)
+    (small_disk / "other").write_bytes(bytes(1_900_000))
+    with pytest.raises(StorageError, match="disk is full"):
+        world.install(root=small_disk / "data")
+    assert read_state(small_disk / "data") is None
+    (small_disk / "other").unlink()
+    world.install(root=small_disk / "data")
+    assert read_state(small_disk / "data") is not None
+
+
 def test_a_damaged_kit_is_refused(world, tmp_path):
     kit = tmp_path / "kit"
     (kit / "wheels").mkdir(parents=True)
