@@ -23,6 +23,7 @@ from backend.geometry.normal_map import bake_normals
 from backend.geometry.placement import IN_PLACE, Placement, generation_space
 from backend.geometry.raycast import Bvh
 from backend.geometry.render import BARE, sample_picture
+from backend.geometry.shading import with_sharp_edges
 from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
 from backend.geometry.unseen import unseen_points
 from backend.geometry.unwrap import Unwrapped, Unwrapping
@@ -155,7 +156,10 @@ def texture_levels(
             done = config.fit.iterations + NUM_BAKE_STEPS * number
             found = source.result()
             on_step(done + 1, total)
-            painted.append(painter.paint(_at(own, place), mesh.vertices, found))
+            level = painter.paint(_at(own, place), mesh.vertices, found)
+            # A normal map tells of edges itself, and needs normals without breaks.
+            is_plain = level.normal_map is None and not isinstance(mesh, TexturedMesh)
+            painted.append(with_sharp_edges(level) if is_plain else level)
             on_step(done + 2, total)
     return painted, field.cpu()
 
