@@ -24,9 +24,6 @@ MAX_FACES = 100_000
 TIME_LIMIT = 60.0
 """Seconds that xatlas gets; 24,000 faces take it about 3."""
 
-PACKING_SECONDS = 10.0
-"""Seconds after which the packing is not made any tighter."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unwrapped:
@@ -112,8 +109,7 @@ class Unwrapping:
         if not same or not np.array_equal(charts.vertex[charts.faces], self._mesh.faces):
             log.warning("unwrapping lost faces")
             return None
-        left = min(max(self._end - time.monotonic(), 0), PACKING_SECONDS)
-        packed = pack(pixels, charts.faces.astype(np.int64), texture_px=self._texture_px, seconds=left)
+        packed = pack(pixels, charts.faces.astype(np.int64), texture_px=self._texture_px)
         return charts if packed is None else replace(charts, uv=packed)
 
 
