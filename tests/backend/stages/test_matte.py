@@ -50,6 +50,14 @@ def test_object_is_centred_and_fills_its_share():
     assert (rows[0] + rows[-1]) / 2 == pytest.approx(49.5, abs=1)
 
 
+def test_a_large_picture_keeps_its_pixels_up_to_a_limit():
+    """The box is 101 pixels high: 126 with the frame around it."""
+    cut = isolate(with_alpha(picture(), alpha_of_box()), None, model=None)
+    sides = [framed(cut, size=100, max_size=most).shape[-1] for most in (110, 200)]
+    assert sides == [110, round(101 / PICTURE_FILL)]
+    assert framed(cut, size=150, max_size=200).shape[-1] == 150
+
+
 def test_transparency_wins_over_a_plain_background():
     half = Image.new("L", (200, 180), 0)
     ImageDraw.Draw(half).rectangle((60, 40, 120, 90), fill=255)

@@ -1,0 +1,73 @@
+"""The picture in a whole job: switched off it leaves no trace, and what it does is on record."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend import pipeline, work
+from backend.jobs import Job
+from backend.models.cache import NetworkCache
+from backend.protocol import Request, Stage
+from backend.work import Resources
+from tests.backend.quick import quick_presets
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "PRESETS", quick_presets())
+        yield
+    torch.set_num_threads(threads)
+
+
+def run(folder: Path, request: Request) -> dict:
+    """What the report says of the texture."""
+    resources = Resources(device=CPU, networks=NetworkCache(CPU, is_keeping=False), matting_model=None)
+    report = pipeline.run(Job(folder), request, resources, on_event=lambda event: None, name="test")
+    return report["stages"]["texture"]
+
+
+def textured(folder: Path) -> bytes:
+    return (folder / "textured.glb").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def request_(cutout, tiny_weights) -> Request:
+    return Request(image=str(cutout), weights=str(tiny_weights), seed=3, use_photo=False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, request_) -> Path:
+    """A job without the photo; not to be changed."""
+    folder = tmp_path_factory.mktemp("jobs") / "finished"
+    run(folder, request_)
+    return folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "job"))
+
+
+def test_switched_off_the_texture_is_that_of_a_job_without_a_picture(finished, folder, request_):
+    (folder / "matte.png").unlink()
+    (folder / "textured.glb").unlink()
+    entry = run(folder, replace(request_, image=None, use_photo=True, start_from=Stage.TEXTURE))
+    assert entry["photo"] == {"used": False}
+    assert textured(folder) == textured(finished)
+
+
+def test_switching_it_on_makes_the_texture_anew_and_reports_it(folder, request_):
+    """Random views show nothing that the photo could be laid on."""
+    entry = run(folder, replace(request_, use_photo=True))
+    assert entry["origin"] == "made"
+    assert entry["photo"] == {"used": False}
+    again = run(folder, replace(request_, use_photo=True))
+    assert again == entry | {"origin": "reused"}
