@@ -80,7 +80,8 @@ if TYPE_CHECKING:
         views_operators,
         views_sheet,
     )
-    from backend import protocol
+    from addon.installer import state as installer_state
+    from backend import installation, protocol
 else:
     if PACKAGE not in sys.modules:
         spec = ModuleSpec(PACKAGE, None, is_package=True)
@@ -88,6 +89,8 @@ else:
         sys.modules[PACKAGE] = module_from_spec(spec)
 
     addon = importlib.import_module(f"{PACKAGE}.addon")
+    installer_state = importlib.import_module(f"{PACKAGE}.addon.installer.state")
+    installation = importlib.import_module(f"{PACKAGE}.backend.installation")
     protocol = importlib.import_module(f"{PACKAGE}.backend.protocol")
 
     def __getattr__(name: str) -> ModuleType:
@@ -117,6 +120,8 @@ __all__ = [
     "glb",
     "history",
     "importer",
+    "installation",
+    "installer_state",
     "job",
     "job_operators",
     "jobs",
