@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import bpy
 
-from . import contact_sheet, history, jobs, pictures, scripting
+from . import contact_sheet, history, jobs, pictures, results, scripting
 from .errors import AddonError
 from .job import Job, JobState
 from .launch import child_environment
@@ -88,9 +88,9 @@ def _generate(options: argparse.Namespace) -> int:
     if output.suffix not in (_BLEND, _GLB):
         return _refuse(f"cannot write {options.output}; name a {_GLB} or {_BLEND} file", options)
     job = _make(Path(options.image).resolve(), options)
-    mesh = jobs.result(job.id)  # raises what went wrong
+    mesh = results.result(job.id)  # raises what went wrong
     if output.suffix == _BLEND:
-        jobs.import_result(job.id)
+        results.import_result(job.id)
         bpy.ops.wm.save_as_mainfile(filepath=str(output))
     else:
         shutil.copyfile(mesh, output)
@@ -118,7 +118,7 @@ def _try_one(path: Path, output: Path, options: argparse.Namespace) -> Job:
     """Make one of many; what goes wrong is told and does not stop the others."""
     job = _make(path, options)
     if job.state is JobState.DONE:
-        shutil.copyfile(jobs.result(job.id), output / f"{path.stem}{_GLB}")
+        shutil.copyfile(results.result(job.id), output / f"{path.stem}{_GLB}")
     else:
         sys.stderr.write(f"{path.name}: {_line(job.message)}\n")
     return job

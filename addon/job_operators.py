@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..backend.protocol import Stage
-from . import contact_sheet, jobs, previews, ticking
+from . import contact_sheet, jobs, previews, results, ticking
 from .errors import JobError
 from .job import Job, JobState
 from .options import UNSAVED, panel_placement, panel_treatment
@@ -89,7 +89,7 @@ class ONE2345_OT_import_result(_OnJob, bpy.types.Operator):
             raise JobError(tr("There is no finished object in this session."))
         job = jobs.status(self.job or done[0])
         job.treatment = panel_treatment(context)
-        jobs.import_result(job.id, panel_placement(context))
+        results.import_result(job.id, panel_placement(context))
         ticking.redraw()
 
 
@@ -125,7 +125,7 @@ class ONE2345_OT_continue_job(_OnJob, bpy.types.Operator):
         if self.wait or bpy.app.background:
             job.wants_import = False
             jobs.wait(job.id)
-            jobs.import_result(job.id)
+            results.import_result(job.id)
 
 
 class ONE2345_OT_reuse_settings(_OnJob, bpy.types.Operator):

@@ -2,11 +2,11 @@
 
     job = submit(picture, settings, title=..., launch=...)     returns at once
     wait(job)                                                  blocks, for scripts and background mode
-    import_result(job)                                         the mesh as an object
 
-`poll` moves everything on; the window's timer calls it, and so does `wait`. Jobs wait here, not in the
-backend: it has one at a time, so that the others can be moved and removed and outlive its end. Jobs hold
-names and paths, never Blender's objects, which do not outlive an undo or a loaded file.
+`poll` moves everything on; the window's timer calls it, and so does `wait`. What has come of a job is the
+concern of `results`. Jobs wait here, not in the backend: it has one at a time, so that the others can be
+moved and removed and outlive its end. Jobs hold names and paths, never Blender's objects, which do not
+outlive an undo or a loaded file.
 """
 
 import logging
@@ -16,15 +16,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import bpy
-
 from ..backend import protocol
 from . import journal, timings
 from .client import Client, State
 from .errors import AddonError, JobError, SetupError
 from .folders import PREVIEWS, Write, is_ours, make_folder, request_for
-from .glb import GlbMesh, read_glb
-from .importer import Provenance, Surface, import_mesh, weld
 from .job import MOVES, Job, JobState, Settings
 from .launch import Launch
 from .placement import Placement, Treatment
@@ -46,8 +42,6 @@ class Session:
         self.launch: Launch | None = None
         """How to start the backend; the artist's last word."""
         self.file_number = 0
-        self.prepared: dict[str, tuple[GlbMesh, Surface]] = {}
-        """Meshes read and welded, by job, that are imported next; an import in one go would be felt."""
         self.notice = ""
         """Last warning of the backend that belongs to no job."""
 
@@ -271,64 +265,6 @@ def dismiss(job_id: str) -> None:
         journal.write(job)
 
 
-def result(job_id: str) -> Path:
-    """The textured mesh of a job.
-
-    Raises:
-        JobError: it has failed, was cancelled, or is not done yet.
-    """
-    job = status(job_id)
-    if job.state is not JobState.DONE:
-        raise JobError(
-            job.message or tr("The job {name} is {state}.", name=job.title, state=tr(job.state.value))
-        )
-    return job.folder / protocol.STAGE_FILES[protocol.Stage.TEXTURE][0]
-
-
-def deliver(job_id: str) -> object:
-    """Do with a job's result what the job was started for: import it, unless that is something else.
-
-    Raises:
-        AddonError: the job has no result, or it cannot be used.
-    """
-    job = status(job_id)
-    if job.deliver is None:
-        return import_result(job_id)
-    result(job_id)  # raises what went wrong
-    job.wants_import, job.message = False, ""
-    return job.deliver(job)
-
-
-def import_result(job_id: str, placement: Placement | None = None) -> bpy.types.Object:
-    """Put a job's mesh into the scene, at the job's own place if no other is given.
-
-    Raises:
-        AddonError: the job has no mesh, or its file was damaged since.
-    """
-    job = status(job_id)
-    path = result(job_id)
-    glb, surface = SESSION.prepared.pop(job_id, None) or _read(path)
-    obj = import_mesh(
-        glb,
-        surface=surface,
-        placement=placement or job.placement,
-        treatment=job.treatment,
-        provenance=Provenance(name=job.title, folder=job.folder, properties=_properties(job)),
-    )
-    job.object_name, job.wants_import, job.message = obj.name, False, ""
-    journal.write(job)
-    return obj
-
-
-def prepare(job_id: str) -> None:
-    """Read a job's mesh, so that `import_result` has less to do.
-
-    Raises:
-        AddonError: the job has no mesh, or its file was damaged since.
-    """
-    SESSION.prepared[job_id] = _read(result(job_id))
-
-
 def remember(earlier: Iterable[Job]) -> None:
     """Put jobs of earlier sessions before those of this one."""
     SESSION.jobs = {job.id: job for job in earlier} | SESSION.jobs
@@ -341,11 +277,6 @@ def stop_backend() -> None:
             _end(job, JobState.CANCELLED)
     for event in SESSION.client.stop():
         _follow(event)
-
-
-def _read(path: Path) -> tuple[GlbMesh, Surface]:
-    glb = read_glb(path)
-    return glb, weld(glb)
 
 
 def _queue(job: Job) -> None:
@@ -430,18 +361,3 @@ def device_name() -> str:
 def _end(job: Job, state: JobState) -> None:
     job.move(state)
     journal.write(job)
-
-
-def _properties(job: Job) -> dict[str, str | int | float]:
-    """Where an object comes from, for pipelines and for repeating it."""
-    weights = job.report.get("weights")
-    facts = weights if isinstance(weights, dict) else {}
-    return {
-        "job": job.id,
-        "image": job.request.image or "",
-        "seed": job.request.seed,
-        "preset": job.request.preset.value,
-        "version": protocol.BACKEND_VERSION,
-        "weights": str(facts.get("name", job.request.weights)),
-        "weights_licence": str(facts.get("licence", "")),
-    }

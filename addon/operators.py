@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from . import jobs, pictures, ticking
+from . import jobs, pictures, results, ticking
 from .errors import SourceError
 from .job import Settings
 from .options import UNSAVED, JobOptions
@@ -227,4 +227,4 @@ def _finish(job_id: str) -> None:
     """Wait for a job and import it; raises what went wrong."""
     jobs.status(job_id).wants_import = False
     jobs.wait(job_id)
-    jobs.import_result(job_id)
+    results.import_result(job_id)

@@ -10,7 +10,7 @@ import bpy
 
 from ..backend import protocol
 from ..backend.protocol import STAGE_FILES, Device, Request, Stage
-from . import jobs, ticking
+from . import jobs, results, ticking
 from .errors import JobError
 from .folders import JOBS, title_of
 from .frames import Frame, frame_of
@@ -150,7 +150,7 @@ def start(
     if wait or bpy.app.background:
         jobs.status(job_id).wants_import = False
         jobs.wait(job_id)
-        jobs.deliver(job_id)
+        results.deliver(job_id)
     return job_id
 
 

@@ -17,7 +17,7 @@ import bpy
 
 from ..backend.protocol import Device, Preset, Stage
 from . import contact_sheet as sheets
-from . import jobs, pictures, rows, ticking
+from . import jobs, pictures, results, rows, ticking
 from .errors import JobError
 from .job import Job, Settings
 from .options import panel_placement
@@ -133,7 +133,7 @@ def result(job: str) -> Path:
     Raises:
         JobError: it has failed, was cancelled, or is not done yet.
     """
-    return jobs.result(job)
+    return results.result(job)
 
 
 def import_result(
@@ -146,7 +146,7 @@ def import_result(
     """
     place = jobs.status(job).placement
     given = _placement(location or place.location, size or place.size, collection or place.collection)
-    return jobs.import_result(job, replace(place, **_changes(given)))
+    return results.import_result(job, replace(place, **_changes(given)))
 
 
 def contact_sheet(done: Sequence[str], path: "str | Path") -> None:

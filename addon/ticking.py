@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from . import history, jobs, overlay, rows
+from . import history, jobs, overlay, results, rows
 from .client import POLL_BUDGET_S
 from .errors import AddonError
 from .job import Job, JobState
@@ -131,16 +131,16 @@ def _tick() -> float | None:
 
 def _import(job: Job) -> None:
     """Read a job's mesh in one tick and put it into the scene in the next."""
-    is_ready = job.deliver is not None or job.id in jobs.SESSION.prepared
+    is_ready = job.deliver is not None or results.is_prepared(job.id)
     job.wants_import = not is_ready and job.file_number == jobs.SESSION.file_number
     if job.file_number != jobs.SESSION.file_number:
         job.message = "Another file was opened meanwhile. Import it where you want it."
         return
     try:
         if is_ready:
-            jobs.deliver(job.id)
+            results.deliver(job.id)
         else:
-            jobs.prepare(job.id)
+            results.prepare(job.id)
     except AddonError as error:
         job.wants_import, job.message = False, str(error)
 

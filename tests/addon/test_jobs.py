@@ -3,7 +3,7 @@
 import bpy
 import pytest
 
-from tests.addon.extension import errors, jobs, protocol, ticking
+from tests.addon.extension import errors, jobs, protocol, results, ticking
 from tests.addon.extension import job as job_module
 
 pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("enabled")]
@@ -37,7 +37,7 @@ def test_a_script_submits_waits_and_imports(submit):
     assert job.state is State.DONE
     assert list(job.finished) == list(Stage)
     assert job.fraction == 1.0
-    obj = jobs.import_result(job.id)
+    obj = results.import_result(job.id)
     assert obj["one2345_seed"] == 3
     assert job.object_name == obj.name
 
@@ -66,7 +66,7 @@ def test_a_cancelled_job_has_no_result_and_the_next_one_works(submit):
     jobs.cancel(first)
     assert jobs.wait(first, timeout_s=20).state is State.CANCELLED
     with pytest.raises(errors.JobError, match="cancelled"):
-        jobs.result(first)
+        results.result(first)
     second = submit("waits")
     jobs.cancel(second)
     assert jobs.wait(second, timeout_s=20).state is State.CANCELLED
@@ -138,7 +138,7 @@ def test_a_result_is_not_imported_into_another_file(submit):
 
 def test_a_damaged_result_is_told_instead_of_imported(submit):
     job = jobs.wait(submit("works"))
-    jobs.result(job.id).write_bytes(b"glTF")
+    results.result(job.id).write_bytes(b"glTF")
     ticking.tick()
     assert "not a mesh made by One2345" in job.message
     assert not bpy.data.objects
