@@ -19,7 +19,7 @@ from backend.geometry.packing import pack
 log = logging.getLogger(__name__)
 
 MAX_FACES = 60_000
-"""Faces above which xatlas is not asked: 50,000 of a scan take it 5.5 s of processor time, 100,000 take 44."""
+"""Faces above which xatlas is not asked: 50,000 of a scan take it 5.5 s of processor time, 100,000 44 s."""
 
 TIME_LIMIT = 60.0
 """Seconds that xatlas gets; 24,000 faces take it about 3."""
