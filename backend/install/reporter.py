@@ -48,7 +48,7 @@ class Reporter:
         self._told_at = now
         step = self._step
         whole = step.total if total is None else total
-        self._step = Step(
+        changed = Step(
             title=step.title,
             number=step.number,
             count=step.count,
@@ -56,7 +56,9 @@ class Reporter:
             total=whole,
             text=text or step.text,
         )
-        self.send(self._step)
+        if changed != step:
+            self._step = changed
+            self.send(changed)
 
     def check(self) -> None:
         """Stop here if that was asked for.
