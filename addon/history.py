@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 _RESULT = protocol.STAGE_FILES[protocol.Stage.TEXTURE][0]
 INTERRUPTED = "Blender ended before this job did. Continue it: finished stages are kept."
+NOT_IMPORTED = "Blender ended before this result came in. Import it where you want it."
 
 
 def earlier_jobs(data_root: Path, *, count: int) -> list[Job]:
@@ -46,7 +47,6 @@ def _job_of(folder: Path) -> Job | None:
         return None
     if state is None or parsed.stop_after is not protocol.Stage.TEXTURE:
         return None
-    message = tr(INTERRUPTED) if state is JobState.INTERRUPTED else entry.message if entry else ""
     job = Job(
         id=folder.name,
         title=entry.title if entry else title_of(folder),
@@ -55,7 +55,7 @@ def _job_of(folder: Path) -> Job | None:
         wants_import=False,
         state=state,
         finished=_finished(folder, report),
-        message=message,
+        message=_message(state, entry),
         report=report,
     )
     if entry:
@@ -73,6 +73,16 @@ def _state(folder: Path, entry: journal.Entry | None) -> JobState | None:
     if journal.is_alive(entry.pid):
         return None
     return JobState.DONE if is_done and not _is_behind(folder) else JobState.INTERRUPTED
+
+
+def _message(state: JobState, entry: journal.Entry | None) -> str:
+    """What the artist is to know: what a session cut short has left, else the job's own last word."""
+    if state is JobState.INTERRUPTED:
+        return tr(INTERRUPTED)
+    if entry is None:
+        return ""
+    is_new = state is JobState.DONE and entry.state is not JobState.DONE
+    return tr(NOT_IMPORTED) if is_new else entry.message
 
 
 def _is_behind(folder: Path) -> bool:

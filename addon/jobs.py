@@ -191,9 +191,10 @@ def open_jobs() -> list[Job]:
 
 
 def last_ended() -> Job | None:
-    """The job that has the last word in the panel, a preview included."""
+    """The job that has the last word in the panel: this session's, a preview included, or a crashed one's."""
     ended = (job for job in reversed(SESSION.jobs.values()) if not job.is_open)
-    return next((job for job in ended if not job.is_earlier or job.state is JobState.INTERRUPTED), None)
+    offered = (JobState.DONE, JobState.INTERRUPTED)
+    return next((job for job in ended if not job.is_earlier or job.state in offered), None)
 
 
 def wait(job_id: str, *, timeout_s: float | None = None) -> Job:

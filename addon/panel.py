@@ -9,7 +9,8 @@ from .drawing import Tab, draw_preferences_button, draw_text, layout_of
 from .errors import AddonError
 from .installer import section
 from .installer.state import can_install
-from .job_operators import ONE2345_OT_continue_job, ONE2345_OT_dismiss
+from .job import JobState
+from .job_operators import ONE2345_OT_continue_job, ONE2345_OT_dismiss, ONE2345_OT_import_result
 from .preferences import data_root, preferences
 from .properties import ONE2345_PG_settings, scene_settings
 from .texts import duration, tr
@@ -146,5 +147,7 @@ def _draw_last_error(context: bpy.types.Context, layout: bpy.types.UILayout) -> 
     row = box.row(align=True)
     if job.can_continue:
         row.operator(ONE2345_OT_continue_job.bl_idname).job = job.id
+    if job.state is JobState.DONE:
+        row.operator(ONE2345_OT_import_result.bl_idname).job = job.id
     row.operator(ONE2345_OT_open_log.bl_idname, text="Log")
     row.operator(ONE2345_OT_dismiss.bl_idname).job = job.id

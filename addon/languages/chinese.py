@@ -236,4 +236,7 @@ TEXTS: Mapping[str, str] = {
     ),
     "Cancel 3D Generation": "取消 3D 生成",
     "Remesh to Even Quads": "重构为均匀四边面",
+    "Blender ended before this result came in. Import it where you want it.": (
+        "Blender 在此结果导入之前退出。请在需要的位置导入。"
+    ),
 }

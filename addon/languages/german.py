@@ -280,4 +280,7 @@ TEXTS: Mapping[str, str] = {
     ),
     "Cancel 3D Generation": "3D-Erzeugung abbrechen",
     "Remesh to Even Quads": "In gleichmäßige Vierecke umwandeln",
+    "Blender ended before this result came in. Import it where you want it.": (
+        "Blender endete, bevor dieses Ergebnis hereinkam. Importiere es, wo du es willst."
+    ),
 }

@@ -83,11 +83,13 @@ def test_a_result_that_was_never_imported_is_offered(submit, session, tmp_path, 
     job = jobs.wait(submit("works"))
     pretend_crash(job, dead_pid)
     (found,) = history.earlier_jobs(tmp_path / "data", count=5)
-    assert found.state is JobState.DONE
+    assert (found.state, found.message) == (JobState.DONE, history.NOT_IMPORTED)
     session.jobs.clear()
     jobs.remember([found])
+    assert jobs.last_ended() is found
     bpy.ops.one2345.import_result()
     assert bpy.context.object.name == "toy"
+    assert found.message == ""
 
 
 @pytest.mark.parametrize(
