@@ -28,9 +28,12 @@ def _quick():
 
 
 def run(folder: Path, request: Request) -> dict:
-    """What the report says of the texture."""
+    """The report."""
     resources = Resources(device=CPU, networks=NetworkCache(CPU, is_keeping=False), matting_model=None)
-    report = pipeline.run(Job(folder), request, resources, on_event=lambda event: None, name="test")
+    return pipeline.run(Job(folder), request, resources, on_event=lambda event: None, name="test")
+
+
+def texture_entry(report: dict) -> dict:
     return report["stages"]["texture"]
 
 
@@ -59,15 +62,17 @@ def folder(finished, tmp_path) -> Path:
 def test_switched_off_the_texture_is_that_of_a_job_without_a_picture(finished, folder, request_):
     (folder / "matte.png").unlink()
     (folder / "textured.glb").unlink()
-    entry = run(folder, replace(request_, image=None, use_photo=True, start_from=Stage.TEXTURE))
+    entry = texture_entry(
+        run(folder, replace(request_, image=None, use_photo=True, start_from=Stage.TEXTURE))
+    )
     assert entry["photo"] == {"used": False}
     assert textured(folder) == textured(finished)
 
 
 def test_switching_it_on_makes_the_texture_anew_and_reports_it(folder, request_):
     """Random views show nothing that the photo could be laid on."""
-    entry = run(folder, replace(request_, use_photo=True))
+    entry = texture_entry(run(folder, replace(request_, use_photo=True)))
     assert entry["origin"] == "made"
     assert entry["photo"] == {"used": False}
-    again = run(folder, replace(request_, use_photo=True))
+    again = texture_entry(run(folder, replace(request_, use_photo=True)))
     assert again == entry | {"origin": "reused"}
