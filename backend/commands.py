@@ -19,7 +19,7 @@ from backend.doctor import run_doctor
 from backend.errors import Cancelled, ConfigError, One2345Error
 from backend.geometry.glb import write_glb
 from backend.geometry.mesh_files import read_mesh_file
-from backend.geometry.source_mesh import own_layout
+from backend.geometry.source_mesh import check_area, own_layout
 from backend.jobs import Job
 from backend.model_commands import manage_models
 from backend.models.cache import NetworkCache
@@ -146,6 +146,7 @@ def _make_in(job: Job, request: Request, arguments: argparse.Namespace) -> int:
 def _take_mesh(job: Job, path: Path, *, keep_uvs: bool) -> None:
     """Take over the user's mesh; whatever is wrong with it is said before anything is kept."""
     source = read_mesh_file(path)
+    check_area(source.mesh, path.name)
     layout = own_layout(source, path.name) if keep_uvs else None
 
     def write(parts: Sequence[Path]) -> None:

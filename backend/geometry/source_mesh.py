@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from backend.errors import InputError
 from backend.geometry.bake import fill_texture, texels
-from backend.geometry.meshes import Mesh, TexturedMesh, interpolate, smooth_normals
+from backend.geometry.meshes import Mesh, TexturedMesh, face_areas, interpolate, smooth_normals
 from backend.geometry.raycast import Bvh
 from backend.geometry.render import BARE
 from backend.geometry.unwrap import Unwrapped
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 MAX_STEP = 1e-3
 """Largest step between neighbouring float32 numbers at a mesh's place, as a share of its size."""
+
+MIN_AREA = 1e-9
+"""Least area of a mesh, as a share of its size squared."""
 
 UV_SLACK = 1e-3
 """How far beyond a tile texture coordinates may lie that are meant to be inside."""
@@ -61,11 +64,24 @@ def check_exact(vertices: Float[np.ndarray, "v 3"], name: str) -> None:
         InputError: with the file's name.
     """
     size, far = float(np.ptp(vertices, axis=0).max()), float(np.abs(vertices).max())
+    if not size > 0:
+        raise InputError(f"The mesh {name} has no extent; choose another file")
     if far * np.finfo(np.float32).eps > MAX_STEP * size or far > np.finfo(np.float32).max / 1e6:
         raise InputError(
             f"The mesh {name} is {size:.3g} long and {far:.3g} away from the origin, too far to be exact;"
             " move it to the origin and export it again"
         )
+
+
+def check_area(mesh: Mesh, name: str) -> None:
+    """Refuse a mesh whose faces are all without area: there is nothing to paint.
+
+    Raises:
+        InputError: with the file's name.
+    """
+    size = float(np.ptp(mesh.vertices, axis=0).max())
+    if not face_areas(mesh).sum() > MIN_AREA * size**2:
+        raise InputError(f"The faces of {name} are all without area; choose another file")
 
 
 def own_layout(source: SourceMesh, name: str) -> TexturedMesh:

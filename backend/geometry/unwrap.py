@@ -57,15 +57,15 @@ class Unwrapping:
 
     def __enter__(self) -> "Unwrapping":
         source, target = Path(self._folder.name, "in.npz"), Path(self._folder.name, "out.npz")
-        np.savez(
-            source,
-            vertices=self._mesh.vertices,
-            faces=self._mesh.faces,
-            texture_px=np.array(self._texture_px),
-        )
         script = Path(__file__).with_name("xatlas_process.py")
         command = [sys.executable, "-P", str(script), str(source), str(target)]
         if 0 < len(self._mesh.faces) <= MAX_FACES:
+            np.savez(
+                source,
+                vertices=_of_usual_size(self._mesh.vertices),
+                faces=self._mesh.faces,
+                texture_px=np.array(self._texture_px),
+            )
             try:
                 self._process = subprocess.Popen(
                     command,
@@ -126,6 +126,15 @@ def quick_unwrap(mesh: Mesh, *, texture_px: int) -> Unwrapped:
         return Unwrapped(flat.vertex, flat.faces, flat.uv, is_charted=True)
     log.warning("every face gets its own place in the texture")
     return grid_of_triangles(mesh, texture_px=texture_px)
+
+
+def _of_usual_size(vertices: Float32[np.ndarray, "v 3"]) -> Float32[np.ndarray, "v 3"]:
+    """The vertices, brought to the unit cube where they are so small, large or far away that xatlas fails."""
+    low, high = vertices.min(axis=0).astype(np.float64), vertices.max(axis=0).astype(np.float64)
+    size = float((high - low).max())
+    if 0.1 < size < 10 and np.abs(vertices).max() < 10 * size:
+        return vertices
+    return ((vertices - low) / max(size, 1e-30)).astype(np.float32)
 
 
 def _whole(pixels: Float32[np.ndarray, "n 2"]) -> Float32[np.ndarray, "n 2"]:

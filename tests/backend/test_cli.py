@@ -18,7 +18,9 @@ from backend import work
 from backend.arguments import EXIT_CODES
 from backend.cli import main
 from backend.errors import One2345Error
+from backend.geometry.glb import write_glb
 from backend.geometry.glb_reader import read_glb, read_textured_glb
+from backend.geometry.meshes import make_mesh
 from backend.jobs import Job
 from backend.protocol import Progress, Stage, decode_event
 from tests.backend.quick import quick_presets
@@ -352,6 +354,14 @@ def test_a_mesh_that_cannot_be_used_ends_in_one_sentence(call, finished, tmp_pat
     assert code == 3
     assert words in error_of(err)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_mesh_without_area_ends_in_one_sentence(call, finished, tmp_path):
+    line = make_mesh(np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]]), np.array([[0, 1, 2]]))
+    write_glb(line, tmp_path / "line.glb", extras={})
+    code, _, err = call("texture", tmp_path / "line.glb", finished / "views.png", "-o", tmp_path / "b.glb")
+    assert code == 3
+    assert "without area" in error_of(err)
 
 
 def test_coordinates_to_keep_that_are_not_there_end_in_one_sentence(call, finished, tmp_path):

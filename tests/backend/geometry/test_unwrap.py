@@ -75,6 +75,14 @@ def test_unwrapping_twice_gives_the_same():
     assert np.array_equal(again.faces, CHARTS["xatlas"].faces)
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(1e-6, 0), (1e6, 0), (1, 300)])
+def test_tiny_huge_and_distant_meshes_get_charts_too(scale, shift):
+    mesh = make_mesh(MESH.vertices * scale + shift, MESH.faces)
+    charts = unwrap(mesh, texture_px=PX)
+    assert len(charts.uv) < 1.5 * len(MESH.vertices)
+    assert areas(charts.uv, charts.faces).sum() > 0.3
+
+
 def test_when_time_is_up_quicker_charts_are_made():
     charts = unwrap(MESH, texture_px=PX, time_limit=1e-3)
     assert np.array_equal(charts.uv, CHARTS["box"].uv)
