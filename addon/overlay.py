@@ -73,8 +73,10 @@ def unregister() -> None:
 def _draw() -> None:
     scene = current_scene(bpy.context)
     for job_id, shell in _shells.items():
-        place = jobs.status(job_id).placement
-        if place.scene and place.scene != scene.name:
+        job = jobs.status(job_id)
+        place = job.placement
+        is_of_file = job.file_number == jobs.SESSION.file_number
+        if not is_of_file or place.scene not in ("", scene.name):
             continue
         if job_id not in _batches:
             _batches[job_id] = _batch(shell)
