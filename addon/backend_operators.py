@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from . import jobs, ticking
+from . import jobs, overlay, ticking
 from .errors import JobError
 from .reporting import reported
 from .texts import tr
@@ -43,7 +43,8 @@ class ONE2345_OT_stop_backend(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> "Returned":
         """Stop it."""
         jobs.stop_backend()
-        ticking.redraw()
+        overlay.prune()
+        ticking.redraw(kinds=("UI", "WINDOW"))
         return {"FINISHED"}
 
 

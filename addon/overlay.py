@@ -45,6 +45,14 @@ def follow(job: Job) -> bool:
     return False
 
 
+def prune() -> None:
+    """Let go of shapes whose job has ended or gone, however that came about."""
+    for job_id in shown():
+        job = jobs.SESSION.jobs.get(job_id)
+        if job is None or not job.is_open:
+            forget(job_id)
+
+
 def forget(job_id: str) -> None:
     """Show a job's coarse shape no more."""
     _shells.pop(job_id, None)
@@ -73,11 +81,10 @@ def unregister() -> None:
 def _draw() -> None:
     scene = current_scene(bpy.context)
     for job_id, shell in _shells.items():
-        job = jobs.status(job_id)
-        place = job.placement
-        is_of_file = job.file_number == jobs.SESSION.file_number
-        if not is_of_file or place.scene not in ("", scene.name):
+        job = jobs.SESSION.jobs.get(job_id)
+        if job is None or not job.is_open or not _is_here(job, scene):
             continue
+        place = job.placement
         if job_id not in _batches:
             _batches[job_id] = _batch(shell)
         scale = place.size / metres_per_unit(scene)
@@ -86,6 +93,11 @@ def _draw() -> None:
         gpu.matrix.scale((scale, scale, scale))
         _draw_batch(_batches[job_id])
         gpu.matrix.pop()
+
+
+def _is_here(job: Job, scene: bpy.types.Scene) -> bool:
+    is_of_file = job.file_number == jobs.SESSION.file_number
+    return is_of_file and job.placement.scene in ("", scene.name)
 
 
 def _batch(shell: coarse.Shell) -> gpu.types.GPUBatch:

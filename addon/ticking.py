@@ -85,7 +85,9 @@ def tick() -> float | None:
     is_rendering = has_render()
     if waiting and not is_rendering:
         _import(waiting[-1])  # the oldest; the next one has a tick of its own
-    if any([overlay.follow(job) for job in changed]):
+    has_new_shape = any([overlay.follow(job) for job in changed])
+    overlay.prune()
+    if has_new_shape:
         redraw(kinds=("UI", "WINDOW"))
     elif changed or waiting or jobs.SESSION.client.state is not state_before or _is_pulse():
         redraw()

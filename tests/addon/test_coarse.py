@@ -55,6 +55,19 @@ def test_what_is_no_grid_is_told(tmp_path):
         coarse.read_shell(path)
 
 
+def test_a_shape_goes_with_its_job_however_that_ends(tmp_path, session):
+    np.savez_compressed(tmp_path / "occupancy.npz", occupied=grid((0, 0, 0)).astype(np.uint8))
+    job = jobs.Job(id="a", title="a", folder=tmp_path, request=protocol.Request(image="a.png"))
+    session.jobs["a"] = job
+    job.advance(protocol.StageDone(job="a", stage=protocol.Stage.OCCUPANCY, paths=(), seconds=1.0))
+    overlay.follow(job)
+    overlay.prune()
+    assert overlay.shown() == ["a"]
+    session.jobs.clear()
+    overlay.prune()
+    assert overlay.shown() == []
+
+
 def test_it_shows_from_the_rough_shape_to_the_end_of_the_job(tmp_path):
     np.savez_compressed(tmp_path / "occupancy.npz", occupied=grid((0, 0, 0)).astype(np.uint8))
     job = jobs.Job(id="a", title="a", folder=tmp_path, request=protocol.Request(image="a.png"))
