@@ -72,6 +72,8 @@ def remesh(context: bpy.types.Context, item: bpy.types.Object, *, faces: int) ->
     Raises:
         SourceError: QuadriFlow does not take the mesh.
     """
+    if not item.data.polygons:  # which Blender 4.2 takes without a word
+        raise _refusal(item)
     with context.temp_override(
         object=item, active_object=item, selected_objects=[item], selected_editable_objects=[item]
     ):
@@ -82,11 +84,19 @@ def remesh(context: bpy.types.Context, item: bpy.types.Object, *, faces: int) ->
                 tr("QuadriFlow does not take {name}: {reason}", name=item.name, reason=error)
             ) from error
     if returned is not None and "FINISHED" not in returned:
-        text = "QuadriFlow does not take {name}. Close its holes, or apply its modifiers first."
-        raise SourceError(tr(text, name=item.name))
+        raise _refusal(item)
     for polygon in item.data.polygons:
         polygon.use_smooth = True
     _unwrap(item)
+
+
+def _refusal(item: bpy.types.Object) -> SourceError:
+    return SourceError(
+        tr(
+            "QuadriFlow does not take {name}. Close its holes, or apply its modifiers first.",
+            name=item.name,
+        )
+    )
 
 
 def _unwrap(item: bpy.types.Object) -> None:
