@@ -25,10 +25,11 @@ ENDS = (protocol.Done, protocol.Failed, protocol.Cancelled)
 class Backend:
     """A real backend with two-step presets."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.weights = write_tiny_weights(folder / "weights")
-        self.picture = write_cutout(folder / "picture.png")
+    def __init__(self, folder: Path, name: str = "one") -> None:
+        self.folder = folder / name
+        self.folder.mkdir()
+        self.weights = write_tiny_weights(self.folder / "weights")
+        self.picture = write_cutout(self.folder / "picture.png")
         self.client = client.Client()
         self.client.start(
             launch.Launch(
@@ -39,6 +40,8 @@ class Backend:
         )
         self.ends: dict[str, list[str]] = {}
         self.ended_at: dict[str, float] = {}
+        self.num_waits = 0
+        """Times that the backend told of another one whose turn it was."""
         self.stage: dict[str, str] = {}
 
     def submit(self, name: str) -> None:
@@ -51,6 +54,8 @@ class Backend:
             if isinstance(event, ENDS) and event.job is not None:
                 self.ends[event.job].append(event.TYPE)
                 self.ended_at[event.job] = time.monotonic()
+            elif isinstance(event, protocol.Log):
+                self.num_waits += "waits its turn" in event.message
             elif isinstance(event, protocol.Progress):
                 self.stage[event.job] = event.stage.value
         time.sleep(0.002)
@@ -111,6 +116,26 @@ def queue(backend: Backend, jobs: int, draw: random.Random) -> dict[str, object]
     }
 
 
+def two(first: Backend, second: Backend, jobs: int) -> dict[str, object]:
+    """Two backends with one data root, as two Blenders have them."""
+    both = (first, second)
+    while second.client.ready is None:
+        second.poll()
+    for backend in both:
+        backend.num_waits = 0
+        for number in range(jobs):
+            backend.submit(f"two-{number}")
+    while any(not all(backend.ends.values()) and backend.client.is_alive for backend in both):
+        for backend in both:
+            backend.poll()
+    ends = [backend.ends[f"two-{number}"] for backend in both for number in range(jobs)]
+    return {
+        "jobs": len(ends),
+        "done": sum(end == ["done"] for end in ends),
+        "waited": sum(backend.num_waits for backend in both),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=100)
@@ -121,6 +146,9 @@ def main() -> None:
         backend = Backend(Path(folder))
         facts = {"memory": memory(backend, options.jobs)} if options.jobs else {}
         facts["queue"] = queue(backend, options.queued, random.Random(options.seed))
+        other = Backend(Path(folder), name="other")
+        facts["two_blenders"] = two(backend, other, 4)
+        other.client.stop()
         backend.client.stop()
     sys.stdout.write("\n" + json.dumps(facts) + "\n")
     sys.stdout.flush()
