@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from backend.geometry.glb import write_glb
 from backend.geometry.glb_reader import read_glb, read_textured_glb
 from backend.geometry.meshes import make_mesh
 from backend.jobs import Job
-from backend.protocol import Progress, Stage, decode_event
+from backend.protocol import Progress, Stage, Submit, decode_event
+from backend.service import Service
 from tests.backend.quick import quick_presets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -313,6 +315,22 @@ def test_a_sculpted_mesh_gets_the_jobs_colours_and_the_job_stays(call, finished,
     after = {path.name: path.read_bytes() for path in finished.iterdir()}
     assert after.pop("retextured.glb") == (tmp_path / "out.glb").read_bytes()
     assert after == before
+
+
+def test_the_worker_bakes_a_sculpted_mesh_as_asked(finished, tmp_path):
+    """What the add-on sends: the job's own request with the edited mesh in it."""
+    job, events = Job(finished), []
+    request = job.read_request()
+    assert request is not None
+    asked = replace(request, edited=str(finished / "mesh.glb"), texture_px=128)
+    submit = Submit(job="again", folder=str(finished), request=asked)
+    paths, report = Service(tmp_path).run(submit, events.append)
+    assert paths == (str(finished / "retextured.glb"),)
+    assert {event.stage for event in events} == {Stage.TEXTURE}
+    assert events[-1].paths == paths
+    assert read_textured_glb(Path(paths[0])).texture.shape == (128, 128, 3)
+    assert isinstance(report["mesh"], dict)
+    assert job.read_request() == request
 
 
 def test_kept_coordinates_of_a_sculpted_mesh_stay(call, finished, tmp_path):
