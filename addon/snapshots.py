@@ -15,6 +15,9 @@ from .texts import tr
 
 MAX_SIDE_PX = 1024
 _RENDER_RESULT = "Render Result"
+_NO_CLIPBOARD = (
+    "There is no picture in the clipboard that Blender can read. Copy one, or save it and open it."
+)
 
 
 def from_clipboard(context: bpy.types.Context) -> bpy.types.Image:
@@ -30,10 +33,10 @@ def from_clipboard(context: bpy.types.Context) -> bpy.types.Image:
         with _image_editor(context):
             bpy.ops.image.clipboard_paste()
     except RuntimeError as error:
-        raise SourceError(tr("There is no picture in the clipboard. Copy one first.")) from error
+        raise SourceError(tr(_NO_CLIPBOARD)) from error
     pasted = [image for image in bpy.data.images if image.session_uid not in before]
     if not pasted:
-        raise SourceError(tr("There is no picture in the clipboard. Copy one first."))
+        raise SourceError(tr(_NO_CLIPBOARD))
     pasted[0].pack()
     return pasted[0]
 

@@ -163,7 +163,9 @@ TEXTS: Mapping[str, str] = {
     "There is no image {name!r} in this file.": "此文件中没有图像 {name!r}。",
     "{name} holds no picture; choose another.": "{name} 中没有图片；请另选。",
     "{path} is no picture that Blender can read.": "{path} 不是 Blender 能读取的图片。",
-    "There is no picture in the clipboard. Copy one first.": "剪贴板中没有图片。请先复制一张。",
+    "There is no picture in the clipboard that Blender can read. Copy one, or save it and open it.": (
+        "剪贴板中没有 Blender 能读取的图片。请复制一张，或保存后打开。"
+    ),
     "Nothing was rendered yet. Render a picture first (F12).": "尚未渲染。请先渲染一张图片 (F12)。",
     "The job {name} has not ended yet; cancel it first.": "任务 {name} 尚未结束；请先取消。",
     "No job is done yet; there is nothing to show.": "还没有完成的任务，没有可显示的内容。",
