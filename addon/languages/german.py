@@ -190,7 +190,7 @@ TEXTS: Mapping[str, str] = {
     "{name} holds no picture; choose another.": "{name} enthält kein Bild; wähle ein anderes.",
     "{path} is no picture that Blender can read.": "{path} ist kein Bild, das Blender lesen kann.",
     "There is no picture in the clipboard that Blender can read. Copy one, or save it and open it.": (
-        "In der Zwischenablage ist kein Bild, das Blender lesen kann. Kopiere eines, oder sichere und öffne es."
+        "In der Zwischenablage ist kein Bild, das Blender lesen kann. Kopiere eines, oder öffne es als Datei."
     ),
     "Nothing was rendered yet. Render a picture first (F12).": (
         "Es wurde noch nichts gerendert. Rendere zuerst ein Bild (F12)."
