@@ -41,6 +41,9 @@ FIRST_FILL, LEAST_FILL, MOST_FILL = 0.66, 0.4, 0.92
 COARSE_STEP, FINE_STEP = 0.04, 0.02
 """Steps of the search for the largest share."""
 
+NUM_CHANCES, DISORDER = 20, 0.5
+"""Orders by chance: that of the boxes' areas, each changed by about this exponent."""
+
 SAMPLES = 3
 """Points an edge is drawn with for each cell of its length."""
 
@@ -354,10 +357,14 @@ def _try(
 
 
 def _orders(masks: list[Bool[np.ndarray, "_ _"]]) -> Iterator[Int[np.ndarray, " c"]]:
-    """Orders in which to put the charts: by their boxes, and by their longer sides."""
+    """Orders to put the charts in: by their boxes, by their longer sides, and few charts also by chance."""
     boxes = np.array([mask.shape for mask in masks])
-    for size in (boxes.prod(axis=1), boxes.max(axis=1)):
-        yield np.argsort(-size, kind="stable")
+    sizes = boxes.prod(axis=1).astype(np.float64)
+    yield np.argsort(-sizes, kind="stable")
+    yield np.argsort(-boxes.max(axis=1), kind="stable")
+    random = np.random.default_rng(0)
+    for _ in range(NUM_CHANCES if len(masks) <= FEW_CHARTS else 0):
+        yield np.argsort(-sizes * np.exp(random.normal(0, DISORDER, len(masks))), kind="stable")
 
 
 def _mask(outline: _Outline, scale: float) -> Bool[np.ndarray, "h w"]:
