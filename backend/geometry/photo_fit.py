@@ -41,7 +41,7 @@ LONGEST_STEP = np.array([0.15, 0.1, 0.2, 0.15, 0.06, 0.06])
 """Steps within which the rim of a mesh stays about the same."""
 
 COARSE_PX, FINE_PX, FINEST_PX = 48, 128, 256
-NUM_STARTS, NUM_STEPS, NUM_LAST_STEPS = 6, 8, 6
+NUM_STARTS, NUM_STEPS, NUM_LAST_STEPS = 6, 8, 10
 """Candidates that are refined, the steps of each, and further steps of the best on a finer picture."""
 NEAR_DEG = 12.0, 30.0
 """Angles of the camera, and of the field of view, within which two starts lead to the same end."""

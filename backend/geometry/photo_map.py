@@ -40,7 +40,7 @@ MIN_STRETCH = 0.35
 GAINS = 0.6, 1.6
 """Bounds of the factor that turns a channel of the picture into that of the views."""
 
-LIGHT_REACH_PX, LIGHT_RANGE = 8, 2.5
+LIGHT_REACH_PX, LIGHT_RANGE = 3, 2.5
 """Deviation, in pixels of the views, over which the light is averaged, and how much it may differ."""
 
 TRUSTED, TRUST_REACH = (0.5, 0.85), 0.08

@@ -42,7 +42,7 @@ NEAR = 2e-3
 """Distance, in metres, within which seen points colour a vertex alike."""
 
 ENOUGH_FACES = 50_000
-LONGEST_EDGE = 0.03
+LONGEST_EDGE = 0.01
 """Meshes with fewer faces are cut up until no edge is longer, in metres, for colours at their vertices."""
 
 
