@@ -143,7 +143,8 @@ def _draw_last_error(context: bpy.types.Context, layout: bpy.types.UILayout) -> 
     if job is None or not job.message or jobs.open_jobs():
         return
     box = layout.box()
-    draw_text(context, box, job.message, icon="ERROR")
+    box.label(text=job.title, icon="ERROR", translate=False)
+    draw_text(context, box, job.message, icon="BLANK1")
     row = box.row(align=True)
     if job.can_continue:
         row.operator(ONE2345_OT_continue_job.bl_idname).job = job.id
