@@ -63,7 +63,8 @@ def _textured(work: Work, edited: Path, on_step: OnStep) -> TexturedMesh:
     field_path = work.job.paths(Stage.TEXTURE)[1]
     if not work.job.is_whole(Stage.TEXTURE):
         raise ArtifactError(
-            f"The job {work.job.folder} has no finished texture for an edited mesh; run it to its end first"
+            f"The job {work.job.folder} has no finished texture for an edited mesh; run it to its end,"
+            " or name views after the mesh"
         )
     source = read_mesh_file(edited)
     texture_px = work.settings.texture.texture_px

@@ -151,6 +151,9 @@ def _surface(
     if name not in primitive["attributes"]:
         return factor, None, None
     uv = gltf.accessor(primitive["attributes"][name])[:, :2].astype(np.float64)
+    if not np.isfinite(uv).all():
+        log.warning("texture coordinates of the mesh are not finite and are left out")
+        return factor, None, None
     source = _picture_of(gltf.tree["textures"][as_index(info["index"])]) if info else None
     if source is None:
         return factor, None, uv

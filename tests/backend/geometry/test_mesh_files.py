@@ -134,6 +134,13 @@ def test_missing_normals_and_materials_are_no_matter(tmp_path):
     assert source.uv is None
 
 
+def test_coordinates_that_are_not_finite_are_left_out(tmp_path, caplog):
+    source = read_mesh_file(saved(tmp_path, encode_glb(unwrapped(np.full((8, 2), np.nan)), extras={})))
+    assert source.uv is None
+    assert np.array_equal(source.mesh.vertices, cube().vertices)
+    assert "not finite" in caplog.text
+
+
 def test_degenerate_and_non_manifold_faces_are_kept(tmp_path):
     faces = np.concatenate([cube().faces, cube().faces[:2], [[0, 0, 1], [2, 2, 2]]])
     odd = make_mesh(cube().vertices, faces)
