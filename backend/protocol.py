@@ -13,12 +13,13 @@ Standard library only: Blender imports this module too, by a relative import.
 """
 
 import json
-import math
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, TypeVar, Union, get_args, get_origin
+from typing import ClassVar, TypeVar, get_args
+
+from .records import Json, ProtocolError, brief, from_data, parse_json, to_data
 
 PROTOCOL_VERSION = 1
 BACKEND_VERSION = "0.1.0"
@@ -34,19 +35,6 @@ MAX_LEVELS = 6
 
 MAX_SEED = (1 << 31) - 1
 """Largest seed: what a Blender integer property holds."""
-
-if TYPE_CHECKING:
-    Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-    """What a JSON document may hold."""
-else:
-    # Checks at run time cannot follow a type that names itself.
-    Json = None | bool | int | float | str | list | dict
-
-
-class ProtocolError(ValueError):
-    """A message, or a file in a message's form, that breaks the rules of this module."""
-
-    code: ClassVar[str] = "protocol"
 
 
 class Stage(StrEnum):
@@ -330,43 +318,6 @@ class LineBuffer:
         return lines
 
 
-def to_data(value: object) -> dict[str, Json]:
-    """A message or request as JSON data, without its `type`."""
-    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}  # type: ignore[arg-type]
-
-
-Record = TypeVar("Record")
-
-
-def from_data(cls: type[Record], data: object) -> Record:
-    """Build a message or request from JSON data; strict in names, presence and types."""
-    if not isinstance(data, dict):
-        raise ProtocolError(f"{cls.__name__} must be an object, got {_brief(data)}")
-    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
-    if unknown := sorted(map(str, set(data) - set(known))):
-        raise ProtocolError(f"{cls.__name__} has no field {_brief(unknown[0])}")
-    required = {name for name, f in known.items() if f.default is MISSING}
-    if missing := sorted(required - set(data)):
-        raise ProtocolError(f"{cls.__name__} needs the field {missing[0]!r}")
-    values = {name: _checked(item, known[name].type, f"{cls.__name__}.{name}") for name, item in data.items()}
-    return cls(**values)
-
-
-def parse_json(text: str | bytes) -> Json:
-    """Parse strictly: no NaN, no doubled keys, no endless nesting."""
-    try:
-        return json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            object_pairs_hook=_unique,
-        )
-    except ProtocolError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"not JSON: {error}") from error
-
-
 Message = TypeVar("Message")
 
 
@@ -375,82 +326,8 @@ def _decode(line: bytes, classes: Mapping[str, type[Message]]) -> Message:
         raise ProtocolError(f"a line is longer than {MAX_LINE_BYTES} bytes")
     data = parse_json(line)
     if not isinstance(data, dict):
-        raise ProtocolError(f"a message must be an object, got {_brief(data)}")
+        raise ProtocolError(f"a message must be an object, got {brief(data)}")
     kind = data.pop("type", None)
     if not isinstance(kind, str) or kind not in classes:
-        raise ProtocolError(f"unknown message type {_brief(kind)}")
+        raise ProtocolError(f"unknown message type {brief(kind)}")
     return from_data(classes[kind], data)
-
-
-def _plain(value: object) -> Json:
-    """Dataclasses and enums as JSON values."""
-    if isinstance(value, Request):
-        return to_data(value)
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value  # type: ignore[return-value]  # json.dumps is the judge of what is left
-
-
-def _checked(value: object, kind: object, where: str) -> object:
-    """`value` as the field type `kind`, or ProtocolError."""
-    origin, args = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in args:
-            return None
-        (kind,) = (arg for arg in args if arg is not type(None))
-        return _checked(value, kind, where)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ProtocolError(f"{where} must be a list, got {_brief(value)}")
-        return tuple(_checked(item, args[0], where) for item in value)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise ProtocolError(f"{where} must be an object, got {_brief(value)}")
-        return value
-    if kind is Request:
-        return from_data(Request, value)
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        if not isinstance(value, str) or value not in set(kind):
-            choices = ", ".join(kind)
-            raise ProtocolError(f"{where} must be one of {choices}; got {_brief(value)}")
-        return kind(value)
-    return _checked_scalar(value, kind, where)
-
-
-def _checked_scalar(value: object, kind: object, where: str) -> object:
-    if kind is float and type(value) is int:
-        try:
-            return float(value)
-        except OverflowError as error:
-            raise ProtocolError(f"{where} is too large") from error
-    if type(value) is not kind:
-        name = getattr(kind, "__name__", kind)
-        raise ProtocolError(f"{where} must be {name}, got {_brief(value)}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ProtocolError(f"{where} must be finite")
-    return value
-
-
-def _brief(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _refuse_constant(text: str) -> Json:
-    raise ProtocolError(f"{text} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ProtocolError(f"{_brief(text)} is too large")
-    return value
-
-
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        raise ProtocolError("an object has the same key twice")
-    return data

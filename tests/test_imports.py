@@ -20,7 +20,7 @@ SHARED = (PROTOCOL, "backend.installation", "backend")
 """What the add-on knows of the backend: messages, and the file that says what is installed."""
 
 LOWEST_FIRST = (
-    ("backend.errors", "backend.protocol", "backend.installation", "backend.orphans"),
+    ("backend.errors", "backend.records", "backend.protocol", "backend.installation", "backend.orphans"),
     (
         "backend.artifacts",
         "backend.storage",
@@ -149,6 +149,7 @@ def test_there_is_no_cycle():
 
 
 STANDARD = (
+    "backend.records",
     PROTOCOL,
     "backend.installation",
     "backend.storage",
