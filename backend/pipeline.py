@@ -127,7 +127,8 @@ def _make_mesh(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
 def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[str, Json]:
     path = work.job.path(Stage.MESH)
     mesh = own_layout(read_source_glb(path), path.name) if work.request.keep_uvs else read_glb(path)
-    photo = None if work.photo is None else PhotoTexture(read_matte(work.photo))
+    texture_px = work.settings.texture.texture_px
+    photo = None if work.photo is None else PhotoTexture(read_matte(work.photo), texture_px=texture_px)
     body = Body.of(work)
     base = mesh if isinstance(mesh, Mesh) else weld(mesh)
     (textured, *levels), field = texture_levels(

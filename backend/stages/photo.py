@@ -18,6 +18,7 @@ from torch import Tensor
 
 from backend.geometry.photo_fit import PhotoFit, find_camera
 from backend.geometry.photo_map import MAP_PX, PhotoMap, lay_over
+from backend.geometry.photo_target import shrunk
 from backend.geometry.raycast import Bvh
 from backend.geometry.sightings import Observer, Sightings, joined
 from backend.protocol import Json
@@ -37,6 +38,9 @@ YIELDING = 0.9
 MIN_WEIGHT = 0.02
 """Points that count less are left out of the fit."""
 
+BAND = 1 << 20
+"""Pixels of the texture that are looked up at once, to bound the memory."""
+
 NUM_NEIGHBOURS = 4
 NEAR = 2e-3
 """Distance, in metres, within which seen points colour a vertex alike."""
@@ -49,9 +53,13 @@ LONGEST_EDGE = 0.01
 class PhotoTexture:
     """The picture in the stage texture: its `Extra` (`backend/stages/texture.py`)."""
 
-    def __init__(self, picture: Float[Tensor, "4 h w"]) -> None:
-        """Take the cut-out picture, straight-alpha sRGB and square."""
-        self._picture = picture
+    def __init__(self, picture: Float[Tensor, "4 h w"], *, texture_px: int) -> None:
+        """Take the cut-out picture, straight-alpha sRGB and square.
+
+        What it shows takes about a third of a texture of `texture_px` x `texture_px` pixels, so that a larger
+        picture would flicker there; it is scaled down.
+        """
+        self._picture = shrunk(picture, texture_px) if picture.shape[-1] > texture_px else picture
         self._fit: PhotoFit | None = None
         self._map: PhotoMap | None = None
 
@@ -84,8 +92,9 @@ class PhotoTexture:
         """Lay the picture over the colours of the texture's pixels."""
         if self._map is None:
             return colours
-        theirs, weights = self._map.look(points)
-        return torch.lerp(colours, theirs.to(colours.dtype), weights[:, None].to(colours.dtype))
+        parts = [self._map.look(part) for part in points.split(BAND)]
+        theirs, weights = (torch.cat(column).to(colours.dtype) for column in zip(*parts, strict=True))
+        return torch.lerp(colours, theirs, weights[:, None])
 
     def facts(self) -> dict[str, Json]:
         """What the report says of the picture."""

@@ -44,7 +44,7 @@ def without():
 
 @pytest.fixture(scope="module")
 def with_photo():
-    extra = PhotoTexture(PICTURE)
+    extra = PhotoTexture(PICTURE, texture_px=256)
     return painted(extra), extra
 
 
@@ -62,7 +62,7 @@ def test_the_report_tells_the_camera(with_photo):
 
 
 def test_the_same_picture_gives_the_same_texture(with_photo):
-    assert np.array_equal(painted(PhotoTexture(PICTURE)).texture, with_photo[0].texture)
+    assert np.array_equal(painted(PhotoTexture(PICTURE, texture_px=256)).texture, with_photo[0].texture)
 
 
 def wrong_pictures():
@@ -75,6 +75,6 @@ def wrong_pictures():
 
 @pytest.mark.parametrize("name", ["bar", "nothing"])
 def test_a_wrong_picture_is_left_out(name, without):
-    extra = PhotoTexture(wrong_pictures()[name])
+    extra = PhotoTexture(wrong_pictures()[name], texture_px=256)
     assert np.array_equal(painted(extra).texture, without.texture)
     assert extra.facts()["used"] is False
