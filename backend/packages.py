@@ -36,8 +36,8 @@ class Watch:
         """Look around, several times a second."""
 
 
-KIT_WHEELS, KIT_FILE = "wheels", "kit.json"
-"""In an offline kit: the folder of packages, and what they are for."""
+KIT_WHEELS, KIT_PYTHON, KIT_FILE = "wheels", "python", "kit.json"
+"""In an offline kit: the folder of packages, that of Pythons, and what the kit is for."""
 
 _NAME = "uv.exe" if sys.platform == "win32" else "uv"
 _NO_WINDOW = 0x08000000

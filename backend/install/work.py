@@ -5,6 +5,7 @@ and only the last step changes what Blender uses.
 """
 
 import logging
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -25,8 +26,8 @@ from backend.installation import (
     read_state,
     state_data,
 )
-from backend.packages import Uv, Watch, find_uv
-from backend.storage import remove_tree, write_whole
+from backend.packages import KIT_PYTHON, Uv, Watch, find_uv
+from backend.storage import PART_PREFIX, remove_tree, write_whole, writing_errors
 
 log = logging.getLogger(__name__)
 
@@ -132,15 +133,26 @@ def _bases(uv: Uv, watch: Watch) -> list[str]:
 
 
 def _has_private_python(uv: Uv, watch: Watch) -> bool:
-    if any((uv.root / "python").glob(f"cpython-{WANTED_PYTHON}*")):
+    pattern = f"cpython-{WANTED_PYTHON}*"
+    if any((uv.root / "python").glob(pattern)):
         return True
     if uv.kit is not None:
-        return False
+        return any(_take_over(found, uv.root / "python") for found in (uv.kit / KIT_PYTHON).glob(pattern))
     try:
         uv.run(["python", "install", WANTED_PYTHON, "--no-bin"], watch)
     except (InstallError, NetworkError) as error:
         log.info("no private Python: %s", error)
         return False
+    return True
+
+
+def _take_over(source: Path, folder: Path) -> bool:
+    """Copy a kit's Python into the data root; returns whether that is a Python now."""
+    part = folder / f"{PART_PREFIX}{source.name}"
+    with writing_errors(folder / source.name):
+        remove_tree(part)
+        shutil.copytree(source, part, symlinks=True)
+        part.replace(folder / source.name)
     return True
 
 

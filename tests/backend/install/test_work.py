@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,21 @@ def test_a_kit_says_which_build_it_holds(world, tmp_path):
     (kit / "kit.json").write_text('{"platform": "windows-x64", "torch": "torch"}')
     with pytest.raises(InstallError, match="is for windows-x64"):
         planning.make_plan(world.options(kit=kit, torch=""))
+
+
+def test_a_kits_python_is_taken_over(world, tmp_path, monkeypatch):
+    """A link to this Python, laid out as uv does, stands for a private one; Blender's own does not fit."""
+    kit = tmp_path / "kit"
+    (kit / "wheels").mkdir(parents=True)
+    for path in world.wheels.glob("*.whl"):
+        path.rename(kit / "wheels" / path.name)
+    name = "cpython-3.11.7-linux-x86_64-gnu"
+    (kit / "python" / name / "bin").mkdir(parents=True)
+    (kit / "python" / name / "bin" / "python3.11").symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setattr(work, "SUPPORTED_PYTHONS", ())
+    world.install(kit=kit, python="")
+    assert (world.root / "python" / name / "bin" / "python3.11").exists()
+    installed_python(world)
 
 
 @pytest.fixture
