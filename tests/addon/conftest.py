@@ -48,6 +48,8 @@ def make_python(tmp_path, subject):
 
     def make(behaviour):
         path = tmp_path / f"python-{behaviour}"
+        if path.exists():  # a process that is just starting may be reading it
+            return path
         command = shlex.join([sys.executable, str(FAKE), behaviour, str(subject)])
         path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         path.chmod(0o755)

@@ -26,7 +26,7 @@ def test_waiting_jobs_run_in_their_order(submit):
     while jobs.open_jobs():
         ends += [job.title for job in jobs.poll() if not job.is_open and job.title not in ends]
     assert ends == ["a", "b", "c"]
-    assert all(jobs.status(job).state is jobs.JobState.DONE for job in made)
+    assert [(job.state, job.message) for job in map(jobs.status, made)] == [(jobs.JobState.DONE, "")] * 3
 
 
 def test_a_waiting_job_can_be_moved_but_not_before_the_running_one(submit):
