@@ -31,8 +31,8 @@ _NEVER = float("inf")
 class Patience:
     """How long the process gets to obey before it is made to."""
 
-    cancel_s: float = 5.0
-    """From a cancel of the running job to the end of the process."""
+    cancel_s: float = 1.5
+    """From a cancel of the running job to the end of the process; jobs that wait go to a new one."""
     stop_s: float = 2.0
     """From a shutdown to terminate, and from terminate to kill."""
 
@@ -74,7 +74,10 @@ class Client:
         self._deaths: deque[float] = deque(maxlen=MAX_DEATHS)
         self._patience = patience or Patience()
         self._channel: Channel[protocol.Event] | None = None
-        self._jobs: list[str] = []
+        self._jobs: dict[str, protocol.Submit] = {}
+        """What was submitted and has not ended, in order: the first one runs."""
+        self._launch: Launch | None = None
+        self._is_to_resume = False
         self._cancelled: set[str] = set()
         self._reason = ""
         self._cancel_until = self._terminate_at = self._kill_at = _NEVER
@@ -100,7 +103,8 @@ class Client:
         self._move(State.STARTING)
         self.error, self.ready, self.diagnosis = "", None, None
         self._reason = "The backend was stopped."
-        self._jobs, self._cancelled = [], set()
+        self._jobs, self._cancelled = {}, set()
+        self._launch, self._is_to_resume = launch, False
         self._cancel_until = self._terminate_at = self._kill_at = _NEVER
         try:
             process, self.log_path = start_process(launch)
@@ -131,7 +135,7 @@ class Client:
         """
         channel = self._open_channel()
         channel.send(message)
-        self._jobs.append(message.job)
+        self._jobs[message.job] = message
         if self.state is State.IDLE:
             self._move(State.BUSY)
 
@@ -147,9 +151,10 @@ class Client:
 
     def request_stop(self) -> None:
         """Ask the process to end; `poll` sees to it. Its jobs count as cancelled."""
+        self._cancelled.update(self._jobs)
+        self._is_to_resume = False
         if self.state is State.STOPPING or self._channel is None:
             return
-        self._cancelled.update(self._jobs)
         self._move(State.STOPPING)
         self._channel.send(protocol.Shutdown())
         self._terminate_at = time.monotonic() + self._patience.stop_s
@@ -201,9 +206,9 @@ class Client:
         return [event]
 
     def _finish(self, job: str) -> None:
-        if job == self._jobs[0]:
+        if job == next(iter(self._jobs)):
             self._cancel_until = _NEVER
-        self._jobs.remove(job)
+        del self._jobs[job]
         self._cancelled.discard(job)
         if not self._jobs and self.state is State.BUSY:
             self._move(State.IDLE)
@@ -226,11 +231,12 @@ class Client:
 
     def _enforce(self, process: subprocess.Popen[bytes], now: float) -> None:
         """Make a process obey that had its time."""
-        if self._jobs and self._jobs[0] in self._cancelled and self._cancel_until == _NEVER:
+        running = next(iter(self._jobs), None)
+        if running in self._cancelled and self._cancel_until == _NEVER:
             self._cancel_until = now + self._patience.cancel_s
         if now >= self._cancel_until and self.state is not State.STOPPING:
             log.warning("the backend did not answer a cancel in %g s", self._patience.cancel_s)
-            self._reason = "The backend had to be ended to cancel the job before this one. Generate again."
+            self._is_to_resume = True
             self._move(State.STOPPING)
             self._terminate(process, now)
         if now >= self._terminate_at:
@@ -263,13 +269,29 @@ class Client:
             self._deaths.append(now)
         self._move(State.STOPPED if is_asked else State.FAILED)
         reason = self.error or self._reason
-        jobs, self._jobs = self._jobs, []
+        jobs, cancelled = self._jobs, set(self._cancelled)
+        waiting = [jobs[job] for job in jobs if job not in cancelled] if self._is_to_resume else []
+        self._jobs = {}
+        self._resume(waiting)
         return [
             protocol.Cancelled(job=job)
-            if job in self._cancelled
+            if job in cancelled
             else protocol.Failed(job=job, code=BackendError.code, message=reason)
             for job in jobs
+            if job not in self._jobs
         ]
+
+    def _resume(self, waiting: list[protocol.Submit]) -> None:
+        """Hand jobs that waited behind a cancelled one, whose process had to be ended, to a new process."""
+        if not waiting or self._launch is None:
+            return
+        try:
+            self.start(self._launch)
+        except AddonError as error:
+            log.warning("the backend does not start again: %s", error)
+            return
+        for message in waiting:
+            self.submit(message)
 
     def _open_channel(self) -> Channel[protocol.Event]:
         if self._channel is None or self.state is State.STOPPING:

@@ -194,16 +194,31 @@ def test_cancel_is_answered_and_the_process_lives_on(host):
 
 
 @pytest.mark.parametrize("behaviour", ["ignores_cancel", "ignores_all"])
-def test_a_backend_that_ignores_a_cancel_is_ended(host, behaviour):
+def test_a_backend_that_ignores_a_cancel_is_ended_and_what_waits_goes_to_a_new_one(host, behaviour):
     host = host(behaviour)
     host.submit("a")
     host.submit("b")
     host.until_event(protocol.Progress)
+    pid = host.client.pid
     host.client.cancel("a")
-    host.until_state(State.STOPPED)
-    ends = [event for event in host.events if isinstance(event, protocol.Cancelled | protocol.Failed)]
-    assert [(event.job, event.TYPE) for event in ends] == [("a", "cancelled"), ("b", "failed")]
-    assert "Generate again" in ends[1].message
+    host.until_event(protocol.Cancelled)
+    host.until(
+        lambda: any(isinstance(event, protocol.Progress) and event.job == "b" for event in host.events)
+    )
+    assert host.client.pid not in (pid, None)
+    assert not [event for event in host.events if isinstance(event, protocol.Failed)]
+
+
+def test_a_stop_while_a_cancel_is_enforced_starts_nothing_new(host):
+    host = host("ignores_all")
+    host.submit("a")
+    host.submit("b")
+    host.until_event(protocol.Progress)
+    host.client.cancel("a")
+    host.until_state(State.STOPPING)
+    host.events += host.client.stop()
+    assert host.client.state is State.STOPPED
+    assert {event.job for event in host.events if isinstance(event, protocol.Cancelled)} == {"a", "b"}
 
 
 @pytest.mark.parametrize("behaviour", ["works", "ignores_all"])
