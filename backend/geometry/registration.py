@@ -50,13 +50,14 @@ def register(edited: Mesh, original: Mesh | TexturedMesh, *, node_frame: Frame) 
         InputError: when no frame makes the meshes alike.
     """
     pair = _Pair(edited, original)
-    found = np.eye(4)
-    for frame in _usual(original, node_frame):
+    found, usual = np.eye(4), list(_usual(original, node_frame))
+    for frame in usual:
         if pair.share(frame) > max(SURE, pair.share(found)):
             found = frame
     if pair.share(found) < SURE:
-        coarse = sorted(_coarse(edited, original, node_frame), key=pair.distance)[:REFINED]
-        best = max((pair.refined(frame) for frame in coarse), key=pair.share)
+        frames = [*usual, *_coarse(edited, original, node_frame)]
+        nearest = sorted(frames, key=pair.distance)[:REFINED]
+        best = max((pair.refined(frame) for frame in nearest), key=pair.share)
         if pair.share(best) > CLEARLY * pair.share(found) or pair.distance(found) > ALIKE:
             found = best
     if (distance := pair.distance(found)) > ALIKE:

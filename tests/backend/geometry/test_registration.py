@@ -6,6 +6,7 @@ import pytest
 from backend.errors import InputError
 from backend.geometry.meshes import Mesh, make_mesh, vertex_normals
 from backend.geometry.registration import apply, register, shift_and_scale
+from backend.geometry.simplify import simplify
 from tests.backend.geometry.bodies import body_mesh, cube
 
 BODY = body_mesh(resolution=40)
@@ -72,6 +73,13 @@ def test_a_copy_that_stands_right_is_left_exactly_there():
     vertices[vertices[:, 2] > 0] *= 1.15
     copy = make_mesh(vertices, BODY.faces)
     assert np.array_equal(register(copy, BODY, node_frame=IDENTITY), IDENTITY)
+
+
+def test_a_copy_remeshed_all_over_is_found_where_it_was_imported():
+    """No point is left exactly where it was: the surface is smoothed and of other triangles."""
+    coarse = simplify(BODY, faces=400)
+    moved = under(standing(), coarse)
+    assert error(register(moved, BODY, node_frame=IDENTITY), moved, coarse) < 5e-3
 
 
 def test_a_turn_that_was_applied_is_found():
