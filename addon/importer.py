@@ -29,6 +29,8 @@ ROUGHNESS = 0.6
 PROPERTY_PREFIX = "one2345_"
 _TEXTURE_FILE, _NORMALS_FILE = "texture.png", "normals.png"
 _MAX_QUAD_ANGLE = math.radians(40)
+_KEY_FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
+"""Large odd numbers that spread the bits of coordinates."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,10 +59,29 @@ def weld(glb: GlbMesh) -> Surface:
 
     Blender keeps texture coordinates by face corner, so the artist gets a connected surface.
     """
-    vertices, vertex_from_row = np.unique(glb.positions, axis=0, return_inverse=True)
-    corners = vertex_from_row.reshape(-1)[glb.triangles].astype(np.int32)
+    vertices, vertex_from_row = _distinct(glb.positions)
+    corners = vertex_from_row[glb.triangles].astype(np.int32)
     is_flat = (corners == np.roll(corners, 1, axis=1)).any(axis=1)
     return Surface(vertices, corners[~is_flat], glb.uvs[glb.triangles[~is_flat].ravel()].astype(np.float32))
+
+
+def _distinct(points: "NDArray[np.float32]") -> "tuple[NDArray[np.float32], NDArray[np.intp]]":
+    """Points without repeats, in their own order, and which of them each point is.
+
+    Sorting one number a point takes a third of the time that sorting rows does; that two points share a
+    number is so unlikely that rows are sorted only then.
+    """
+    bits = (points + 0.0).view(np.uint32).astype(np.uint64)  # the sum makes minus zero plain zero
+    keys = (bits * _KEY_FACTORS).sum(axis=1, dtype=np.uint64)
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    distinct, rows = points[first[order]], rank[inverse.reshape(-1)]
+    if np.array_equal(distinct[rows], points):
+        return distinct, rows
+    distinct, rows = np.unique(points, axis=0, return_inverse=True)
+    return distinct, rows.reshape(-1)
 
 
 def import_mesh(

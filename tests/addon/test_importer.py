@@ -63,6 +63,21 @@ def test_seams_are_welded_and_faces_look_outwards(mesh_file):
         assert polygon.use_smooth
 
 
+def test_points_that_differ_in_the_sign_of_zero_are_one():
+    points = np.array([[0.0, 1.0, 2.0], [-0.0, 1.0, 2.0], [0.0, 1.0, 3.0], [0.0, 1.0, 2.0]], dtype=np.float32)
+    distinct, rows = importer._distinct(points)
+    np.testing.assert_array_equal(distinct, points[[0, 2]])
+    np.testing.assert_array_equal(rows, [0, 0, 1, 0])
+
+
+def test_points_are_told_apart_though_their_keys_are_alike(monkeypatch):
+    monkeypatch.setattr(importer, "_KEY_FACTORS", np.zeros(3, dtype=np.uint64))
+    points = np.random.default_rng(0).random((20, 3)).astype(np.float32)[[*range(20), 3, 5]]
+    distinct, rows = importer._distinct(points)
+    assert len(distinct) == 20
+    np.testing.assert_array_equal(distinct[rows], points)
+
+
 def test_every_face_gets_its_colour_from_the_packed_texture(mesh_file):
     obj = add(mesh_file)
     nodes = obj.active_material.node_tree.nodes
