@@ -31,6 +31,9 @@ EDGE_FADE = 0.015
 FADE_COSINES = 0.1, 0.4
 """Cosines between normal and direction to the camera from which on the picture counts, and counts fully."""
 
+TRUSTING_COSINES = 0.4, 0.9
+"""The same where the views agree with the picture in detail, and show best what it does not see squarely."""
+
 NORMAL_REACH = 0.008
 """Deviation, as a share of the picture, over which these cosines are averaged: surfaces are uneven."""
 
@@ -118,15 +121,18 @@ def lay_over(
     usable = ours & shown & ~_depth_steps(hits, ours) & (least_stretch(shift) > MIN_STRETCH)
     facing = F.normalize(bvh.interpolate(normals.to(bvh.device), hits), dim=1).cpu()
     cosines = -(facing * directions).sum(dim=1)
-    weight = _weights(usable, rearrange(cosines, "(h w) -> h w", h=MAP_PX).numpy())
+    slant = rearrange(cosines, "(h w) -> h w", h=MAP_PX).numpy()
+    loose, strict = (
+        torch.from_numpy(_weights(usable, slant, fade)).float() for fade in (FADE_COSINES, TRUSTING_COSINES)
+    )
     beyond = _continued(picture)
     theirs = _moved(F.interpolate(beyond[None], (MAP_PX,) * 2, mode="bilinear", antialias=True)[0], moving)
     views = torch.zeros(MAP_PX**2, 3)
     views[hits.is_hit.cpu()] = colours_of(bvh.positions(hits)[hits.is_hit]).cpu()
     views = rearrange(views, "(h w) c -> c h w", h=MAP_PX)
-    reach = LIGHT_REACH_PX / view_px
-    gain = _gain(theirs, views, torch.from_numpy(weight).float(), reach=reach)
-    return PhotoMap(camera, bvh, beyond, moving, torch.from_numpy(weight).float()[None], gain)
+    trust = _trust(theirs, views, loose)
+    gain = _gain(theirs, views, loose, trust, reach=LIGHT_REACH_PX / view_px)
+    return PhotoMap(camera, bvh, beyond, moving, torch.lerp(loose[None], strict[None], trust), gain)
 
 
 def _moved(values: Float[Tensor, "c m m"], shift: Float[Tensor, "2 m m"]) -> Float[Tensor, "c m m"]:
@@ -145,12 +151,12 @@ def _depth_steps(hits: Hits, ours: Solid) -> Solid:
     return ours & (farthest - nearest > MAX_DEPTH_STEP)
 
 
-def _weights(usable: Solid, cosines: Map) -> Map:
+def _weights(usable: Solid, cosines: Map, fade: tuple[float, float]) -> Map:
     def averaged(values: Map) -> Map:
         return ndimage.gaussian_filter(values * usable, NORMAL_REACH * MAP_PX)
 
     smooth = averaged(cosines) / np.maximum(averaged(np.ones_like(cosines)), 1e-6)
-    least, full = FADE_COSINES
+    least, full = fade
     # The picture's own edge ends what is usable as well.
     inwards = np.asarray(ndimage.distance_transform_edt(np.pad(usable, 1)))[1:-1, 1:-1]
     return _rising((smooth - least) / (full - least)) * _rising((inwards - 1) / (EDGE_FADE * MAP_PX)) * usable
@@ -176,6 +182,7 @@ def _gain(
     theirs: Float[Tensor, "3 m m"],
     views: Float[Tensor, "3 m m"],
     weight: Float[Tensor, "m m"],
+    trust: Float[Tensor, "1 m m"],
     *,
     reach: float,
 ) -> Float[Tensor, "3 m m"]:
@@ -190,7 +197,7 @@ def _gain(
     share = _averaged(weight[None], reach) * DARKEST + 1e-6
     shaded, lit = (_averaged(values * weight, reach) + share for values in (views, theirs * whole))
     local = (shaded / lit).clamp(1 / LIGHT_RANGE, LIGHT_RANGE)
-    return whole * local ** _trust(theirs * whole, views, weight)
+    return whole * local**trust
 
 
 def _trust(
