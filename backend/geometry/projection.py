@@ -25,7 +25,7 @@ def project_back(
     normals: Float[Tensor, "n 3"],
     *,
     sharpness: float,
-) -> Float[Tensor, "n c"]:
+) -> tuple[Float[Tensor, "n c"], Float[Tensor, "n 1"]]:
     """Mean of the pictures' values at points of the surface, fading to zero where none shows them well.
 
     Args:
@@ -33,6 +33,9 @@ def project_back(
         pictures: Values from the observer's cameras, of the size of its views.
         normals: Unit normals at the points.
         sharpness: Power of the cosine between normal and direction to the camera.
+
+    Returns:
+        The values, and in [0, 1] how well each point is seen: what the mean was faded by.
     """
     total = torch.zeros(len(points), pictures.shape[1], device=points.device)
     weight = torch.zeros(len(points), 1, device=points.device)
@@ -40,7 +43,7 @@ def project_back(
         values, share = _look(observer, view, picture, points, normals, sharpness)
         total += share * values
         weight += share
-    return total / weight.clamp_min(FAINT)
+    return total / weight.clamp_min(FAINT), (weight / FAINT).clamp_max(1)
 
 
 def _look(

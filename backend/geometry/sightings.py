@@ -78,6 +78,12 @@ class Observer:
         self.hits = [self._cast(view) for view in range(len(views))]
         self.usable = torch.stack([self._usable_pixels(view) for view in range(len(views))])
 
+    @property
+    def pixel(self) -> float:
+        """Side, in metres, of what a pixel sees at the world's origin; a mean over the views."""
+        width = 2 * torch.tan(self.cameras.fov / 2) * self.cameras.position.norm(dim=-1)
+        return float(width.mean()) / self.views.shape[-1]
+
     def sightings(self, *, sharpness: float) -> Sightings:
         """A point for every usable pixel.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Float, Float32
 from scipy.spatial import KDTree
 from torch import Tensor
@@ -19,6 +20,12 @@ WELL_SEEN_COSINE = 0.35
 NUM_SURFACE_POINTS = 40_000
 """Points drawn from the whole surface, of which the unseen ones are kept."""
 
+GRID = 96
+"""Cells along a side of the grid of unseen colours: a few points fall into each cell of the surface."""
+
+LEAST_WEIGHT = 1e-4
+"""Spread weight below which a place has no unseen points around it."""
+
 NUM_NEIGHBOURS = 8
 NEIGHBOUR_REACH, NORMAL_REACH = 0.04, 0.02
 """Metres over which seen colours fade into the mesh's own, and metres that a right angle of normals adds."""
@@ -32,6 +39,30 @@ class Unseen:
     normals: Float[Tensor, "n 3"]
     colours: Float[Tensor, "n 3"]
     weights: Float[Tensor, " n"]
+
+
+class UnseenColours:
+    """The colours of unseen points as a smooth grid, for places between them."""
+
+    def __init__(self, unseen: Unseen) -> None:
+        """Spread the points' colours over the cells around them."""
+        cells = ((unseen.points + 0.5) * GRID).long().clamp(0, GRID - 1)
+        index = (cells[:, 2] * GRID + cells[:, 1]) * GRID + cells[:, 0]
+        weights = unseen.weights[:, None]
+        grid = torch.zeros(GRID**3, 5, device=unseen.points.device)
+        rows = torch.cat([unseen.colours * weights, weights, torch.ones_like(weights)], dim=1)
+        grid.index_add_(0, index, rows)
+        layers = rearrange(grid, "(z y x) c -> 1 c z y x", z=GRID, y=GRID)
+        for _ in range(2):
+            layers = F.avg_pool3d(layers, 3, 1, 1)
+        self._layers = layers
+
+    def at(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 1"]]:
+        """Colours at places, and in [0, 1] how little of the unseen points around is seen; 0 without any."""
+        place = rearrange(points * 2, "n k -> 1 1 1 n k")
+        found = F.grid_sample(self._layers, place, mode="bilinear", align_corners=False)[0, :, 0, 0].T
+        weight, count = found[:, 3:4], found[:, 4:5]
+        return found[:, :3] / weight.clamp_min(LEAST_WEIGHT), weight / count.clamp_min(LEAST_WEIGHT)
 
 
 def unseen_points(

@@ -18,6 +18,7 @@ from backend.geometry.meshes import TexturedMesh
 from backend.geometry.projection import project_back
 from backend.geometry.render import render
 from backend.geometry.sightings import Observer
+from backend.geometry.unseen import UnseenColours
 from backend.models.colour_field import ColourField
 
 CHUNK = 1 << 16
@@ -46,12 +47,21 @@ def sharpened(
     pixels: SurfacePixels,
     field: ColourField,
     observer: Observer,
+    unseen: UnseenColours,
     *,
     sharpness: float,
 ) -> Float[Tensor, "n 3"]:
-    """The field's colours with what its own pictures lack beside the views."""
+    """The field's colours with what its own pictures lack beside the views.
+
+    Where no view tells, a field fitted in seconds keeps some of the noise that it began with; there the
+    colours that it was to take are taken themselves.
+    """
     lack = (observer.views[:, :3] - _pictures_of(field, observer)) * observer.usable[:, None]
-    return colours + _projected(observer, lack, pixels, sharpness)
+    more, seen = _projected(observer, lack, pixels, sharpness)
+    smooth, known = (
+        torch.cat(parts) for parts in zip(*map(unseen.at, pixels.points.split(BAND)), strict=True)
+    )
+    return torch.lerp(colours, smooth, known * (1 - seen)) + more
 
 
 def sharpened_again(
@@ -76,7 +86,7 @@ def sharpened_again(
         supersamples=SUPERSAMPLES,
     )
     lack = (observer.views[:, :3] - pictures[:, :3]) * (observer.usable & (pictures[:, 3] > 0.5))[:, None]
-    return colours + _projected(observer, lack, pixels, sharpness)
+    return colours + _projected(observer, lack, pixels, sharpness)[0]
 
 
 def _pictures_of(field: ColourField, observer: Observer) -> Float[Tensor, "v 3 h w"]:
@@ -96,10 +106,10 @@ def _pictures_of(field: ColourField, observer: Observer) -> Float[Tensor, "v 3 h
 
 def _projected(
     observer: Observer, lack: Float[Tensor, "v 3 h w"], pixels: SurfacePixels, sharpness: float
-) -> Float[Tensor, "n 3"]:
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 1"]]:
     parts: Iterator[tuple[Tensor, Tensor]] = zip(
         pixels.points.split(BAND), pixels.normals.split(BAND), strict=True
     )
-    return torch.cat(
-        [project_back(observer, lack, points, normals, sharpness=sharpness) for points, normals in parts]
-    )
+    found = [project_back(observer, lack, points, normals, sharpness=sharpness) for points, normals in parts]
+    values, seen = (torch.cat(column) for column in zip(*found, strict=True))
+    return values, seen

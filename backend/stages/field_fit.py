@@ -3,14 +3,14 @@
 The paper leaves all sizes open; ours are chosen for a two-core machine.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from backend.errors import ConfigError, OnStep, ignore_steps
-from backend.geometry.sightings import Sightings
+from backend.geometry.sightings import MIN_COSINE, Sightings
 from backend.geometry.unseen import Unseen
 from backend.models.colour_field import ColourField, ColourFieldConfig
 
@@ -49,11 +49,21 @@ class FieldFit:
 
 
 def fit_field(
-    seen: Sightings, unseen: Unseen, *, seed: int, config: FieldFit, on_step: OnStep = ignore_steps
+    seen: Sightings,
+    unseen: Unseen,
+    *,
+    seed: int,
+    config: FieldFit,
+    pixel: float = 0.0,
+    on_step: OnStep = ignore_steps,
 ) -> ColourField:
     """Fit a colour field with L2 to seen points, and loosely to the mesh's own colours elsewhere.
 
     Coarse to fine, as in TensoRF. Random numbers come from the CPU, so every device draws the same points.
+
+    Args:
+        pixel: Side of what a pixel sees, in metres, across its ray. A seen point stands for all of it: on a
+            surface seen aslant the points lie farther apart than the field's nodes, whose noise would show.
     """
     generator = torch.Generator().manual_seed(seed)
     device = seen.points.device
@@ -69,7 +79,8 @@ def fit_field(
         for group in optimiser.param_groups:
             group["lr"] = group["initial_lr"] * decay
         optimiser.zero_grad(set_to_none=True)
-        _loss(field, seen, unseen, generator, config, step).backward()
+        batch = draw_batch(seen, config.batch, pixel=pixel, generator=generator)
+        _loss(field, batch, unseen, generator, config, step).backward()
         optimiser.step()
         on_step(step + 1, config.iterations)
     return field.eval().requires_grad_(False)
@@ -92,6 +103,22 @@ def _optimiser(field: ColourField, config: FieldFit) -> torch.optim.Adam:
     return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
 
 
+def draw_batch(seen: Sightings, count: int, *, pixel: float, generator: torch.Generator) -> Sightings:
+    """Seen points drawn at random, each moved at random over the part of the surface that its pixel sees."""
+    device = seen.points.device
+    row = _draw(len(seen.points), count, generator).to(device)
+    drawn = Sightings(*(getattr(seen, column.name)[row] for column in fields(Sightings)))
+    if pixel == 0:
+        return drawn
+    slant = (drawn.directions * drawn.normals).sum(dim=1, keepdim=True).clamp_min(MIN_COSINE)
+    # Points seen squarely lie near enough to each other, and stay where they are sharpest.
+    reach = pixel * (2 - 2 * slant).clamp(0, 1)
+    shift = (torch.rand(len(row), 3, generator=generator).to(device) - 0.5) * reach
+    # Along the ray, until the point is on the surface again.
+    shift = shift - drawn.directions * (shift * drawn.normals).sum(dim=1, keepdim=True) / slant
+    return replace(drawn, points=drawn.points + shift)
+
+
 def _loss(
     field: ColourField,
     seen: Sightings,
@@ -102,16 +129,15 @@ def _loss(
 ) -> Float[Tensor, ""]:
     """Squared error of one batch, seen and unseen points in one pass through the field."""
     device = seen.points.device
-    first = _draw(len(seen.points), config.batch, generator).to(device)
     other = _draw(len(unseen.points), config.batch // 4, generator).to(device)
-    by_normal = torch.rand(len(first), 1, generator=generator).to(device) < config.normal_share
-    directions = torch.where(by_normal, seen.normals[first], seen.directions[first])
+    by_normal = torch.rand(len(seen.points), 1, generator=generator).to(device) < config.normal_share
+    directions = torch.where(by_normal, seen.normals, seen.directions)
     colours = field(
-        torch.cat([seen.points[first], unseen.points[other]]), torch.cat([directions, unseen.normals[other]])
+        torch.cat([seen.points, unseen.points[other]]), torch.cat([directions, unseen.normals[other]])
     )
-    target = torch.cat([seen.colours[first], unseen.colours[other]])
-    weights = torch.cat([seen.weights[first], config.surface_weight * unseen.weights[other]])
-    loss = ((colours - target).square().mean(dim=1) * weights).sum() / max(1, len(first) + len(other))
+    target = torch.cat([seen.colours, unseen.colours[other]])
+    weights = torch.cat([seen.weights, config.surface_weight * unseen.weights[other]])
+    loss = ((colours - target).square().mean(dim=1) * weights).sum() / max(1, len(seen.points) + len(other))
     if config.roughness_weight > 0 and step % ROUGHNESS_EVERY == 0:
         offset = step // ROUGHNESS_EVERY % ROUGHNESS_STRIDE
         loss = loss + config.roughness_weight * ROUGHNESS_EVERY * field.roughness(ROUGHNESS_STRIDE, offset)

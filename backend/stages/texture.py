@@ -25,7 +25,7 @@ from backend.geometry.raycast import Bvh
 from backend.geometry.render import BARE, sample_picture
 from backend.geometry.shading import with_sharp_edges
 from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
-from backend.geometry.unseen import unseen_points
+from backend.geometry.unseen import UnseenColours, unseen_points
 from backend.geometry.unwrap import Unwrapped, Unwrapping
 from backend.models.colour_field import ColourField
 from backend.stages.field_bake import field_colours, sharpened, sharpened_again
@@ -69,7 +69,7 @@ class TextureConfig:
     texture_px: int = 1024
     fit: FieldFit = field(default_factory=FieldFit)
     sharpness: float = 4.0
-    sharpenings: int = 2
+    sharpenings: int = 3
     normal_map: bool = True
     unwrap_seconds: float = 60.0
 
@@ -147,10 +147,15 @@ def texture_levels(
             seen = extra.sightings(observer, seen)
         unseen = unseen_points(surface, normals, observer, seen, seed=seed)
         field = fit_field(
-            seen, unseen, seed=seed, config=config.fit, on_step=lambda step, _: on_step(step, total)
+            seen,
+            unseen,
+            seed=seed,
+            config=config.fit,
+            pixel=observer.pixel,
+            on_step=lambda step, _: on_step(step, total),
         )
         field.place = place
-        painter = _Painter(field, observer, fine is not None, config, extra)
+        painter = _Painter(field, observer, UnseenColours(unseen), fine is not None, config, extra)
         painted = []
         for number, (mesh, own, source) in enumerate(zip(meshes, plain, charts, strict=True)):
             done = config.fit.iterations + NUM_BAKE_STEPS * number
@@ -174,6 +179,7 @@ class _Painter:
 
     field: ColourField
     observer: Observer
+    unseen: UnseenColours
     is_fine: bool
     config: TextureConfig
     extra: Extra | None
@@ -199,7 +205,7 @@ class _Painter:
         colours = field_colours(self.field, pixels.points, pixels.normals)
         sharpness = self.config.sharpness
         if self.config.sharpenings > 0:
-            colours = sharpened(colours, pixels, self.field, self.observer, sharpness=sharpness)
+            colours = sharpened(colours, pixels, self.field, self.observer, self.unseen, sharpness=sharpness)
         for _ in range(self.config.sharpenings - 1):
             colours = sharpened_again(colours, pixels, level, self.observer, sharpness=sharpness)
         if self.extra is not None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from backend.errors import Cancelled, ConfigError
 from backend.evaluate.pictures import other_cameras, picture_scores
@@ -13,10 +14,11 @@ from backend.geometry.meshes import Mesh, TexturedMesh, vertex_normals, with_col
 from backend.geometry.projection import project_back
 from backend.geometry.raycast import Bvh
 from backend.geometry.render import render
-from backend.geometry.sightings import Observer, silhouette_agreement
+from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
 from backend.geometry.simplify import simplify
+from backend.geometry.unseen import Unseen, UnseenColours
 from backend.models.colour_field import ColourFieldConfig
-from backend.stages.field_fit import FieldFit
+from backend.stages.field_fit import FieldFit, draw_batch
 from backend.stages.texture import TextureConfig, texture_levels, texture_mesh
 from tests.backend.geometry.bodies import body_mesh
 
@@ -172,8 +174,9 @@ def test_projecting_back_gives_each_point_what_its_pixel_shows():
     size = VIEWS.shape[-1]
     pictures = torch.stack([bvh.positions(hits).T.reshape(3, size, size) for hits in observer.hits])
     seen = observer.sightings(sharpness=4.0)
-    found = project_back(observer, pictures, seen.points, seen.normals, sharpness=4.0)
-    well = seen.weights > 0.9
+    found, share = project_back(observer, pictures, seen.points, seen.normals, sharpness=4.0)
+    well = share[:, 0] == 1
+    assert well.float().mean() > 0.8
     # The mean over well seen points of what fades in beside outlines and is interpolated elsewhere.
     assert (found - seen.points)[well].norm(dim=1).median() < 2e-3
 
@@ -182,4 +185,27 @@ def test_projecting_back_leaves_unseen_points_alone():
     bvh = Bvh(FINE.vertices, FINE.faces)
     observer = Observer(bvh, torch.from_numpy(vertex_normals(FINE)), VIEWS, CAMERAS)
     inner, down = torch.zeros(1, 3), torch.tensor([[0.0, 0.0, -1.0]])
-    assert project_back(observer, VIEWS[:, :3], inner, down, sharpness=4.0).abs().max() == 0
+    found, share = project_back(observer, VIEWS[:, :3], inner, down, sharpness=4.0)
+    assert found.abs().max() == 0
+    assert share.item() == 0
+
+
+def test_unseen_colours_are_known_only_around_unseen_points():
+    place = torch.tensor([[0.1, 0.2, -0.3]])
+    red = torch.tensor([[1.0, 0.0, 0.0]])
+    grid = UnseenColours(Unseen(place, red, red, torch.tensor([0.5])))
+    colours, share = grid.at(torch.cat([place, -place]))
+    assert torch.allclose(colours[0], red[0], atol=1e-4)
+    assert share[:, 0].tolist() == pytest.approx([0.5, 0.0], abs=1e-3)
+
+
+def test_points_move_over_the_surface_only_where_it_is_seen_aslant():
+    normal = torch.tensor([[0.0, 0.0, 1.0]]).expand(500, 3)
+    aslant = F.normalize(torch.tensor([[1.0, 0.0, 0.5]]), dim=1).expand(500, 3)
+    for direction, least in ((normal, 0.0), (aslant, 0.01)):
+        seen = Sightings(torch.zeros(500, 3), normal, direction, normal, torch.ones(500))
+        batch = draw_batch(seen, 500, pixel=0.01, generator=torch.Generator().manual_seed(0))
+        assert batch.points[:, 2].abs().max() < 1e-6
+        # Half a pixel to each side, and twice as far along a surface seen at 27 degrees.
+        assert (batch.points[:, 0].max() > least) == (least > 0)
+        assert batch.points.abs().max() < 0.03
