@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 STAGES = (
     (Stage.MATTE.name, "Cut Out", "Make everything anew"),
     (Stage.VIEWS.name, "Six Views", "Keep the cut-out, draw the views anew"),
-    (Stage.OCCUPANCY.name, "Rough Shape", "Keep the views, edited or not, and make the shape anew"),
-    (Stage.SHAPE.name, "Fine Shape", "Keep the rough shape, edited or not"),
+    (Stage.OCCUPANCY.name, "Coarse Shape", "Keep the views, edited or not, and make the shape anew"),
+    (Stage.SHAPE.name, "Fine Shape", "Keep the coarse shape, edited or not"),
     (Stage.MESH.name, "Mesh", "Keep the shape, make the mesh anew"),
     (Stage.TEXTURE.name, "Texture", "Keep the mesh, make the texture anew"),
 )

@@ -12,7 +12,7 @@ from .texts import duration, tr
 STAGE_NAMES = {
     Stage.MATTE: "Cut out",
     Stage.VIEWS: "Six views",
-    Stage.OCCUPANCY: "Rough shape",
+    Stage.OCCUPANCY: "Coarse shape",
     Stage.SHAPE: "Fine shape",
     Stage.MESH: "Mesh",
     Stage.TEXTURE: "Texture",

@@ -18,7 +18,7 @@ TEXTS: Mapping[str, str] = {
     "Cut out": "抠图",
     "Cutting out...": "正在抠图...",
     "Six views": "六视图",
-    "Rough shape": "粗略形状",
+    "Coarse shape": "粗略形状",
     "Fine shape": "精细形状",
     "Mesh": "网格",
     "Texture": "纹理",
@@ -152,7 +152,6 @@ TEXTS: Mapping[str, str] = {
     "Folder of Images to 3D...": "图像文件夹转 3D...",
     "Cut Out": "抠图",
     "Six Views": "六视图",
-    "Rough Shape": "粗略形状",
     "Fine Shape": "精细形状",
     "Coarse Shape": "粗略形状",
     "Blender ended before this job did. Continue it: finished stages are kept.": (

@@ -18,7 +18,7 @@ TEXTS: Mapping[str, str] = {
     "Cut out": "Freistellen",
     "Cutting out...": "Stellt frei ...",
     "Six views": "Sechs Ansichten",
-    "Rough shape": "Grobe Form",
+    "Coarse shape": "Grobe Form",
     "Fine shape": "Feine Form",
     "Mesh": "Netz",
     "Texture": "Textur",
@@ -178,7 +178,6 @@ TEXTS: Mapping[str, str] = {
     "Folder of Images to 3D...": "Bilderordner zu 3D ...",
     "Cut Out": "Freistellen",
     "Six Views": "Sechs Ansichten",
-    "Rough Shape": "Grobe Form",
     "Fine Shape": "Feine Form",
     "Coarse Shape": "Grobe Form",
     "Blender ended before this job did. Continue it: finished stages are kept.": (
