@@ -14,7 +14,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(source: str, target: str) -> None:
-    """Read `vertices`, `faces` and `texture_px`; write `vertex`, `faces` and `uv`."""
+    """Read `vertices`, `faces` and `texture_px`; write `vertex`, `faces` and `uv`, which is in pixels."""
     with np.load(source) as given:
         vertices, faces, texture_px = given["vertices"], given["faces"], int(given["texture_px"])
     atlas = xatlas.Atlas()
@@ -29,7 +29,8 @@ def main(source: str, target: str) -> None:
     charts.roundness_weight = charts.straightness_weight = 0.0
     atlas.generate(charts, options)
     vertex, faces, uv = atlas[0]
-    np.savez(target, vertex=vertex.astype(np.int64), faces=faces.astype(np.int32), uv=uv)
+    pixels = uv * np.array([atlas.width, atlas.height], np.float32)
+    np.savez(target, vertex=vertex.astype(np.int64), faces=faces.astype(np.int32), uv=pixels)
 
 
 def die_with_parent() -> None:
