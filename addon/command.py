@@ -79,6 +79,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=names, default="standard")
     parser.add_argument("--faces", type=int, default=0, metavar="N")
     parser.add_argument("--texture", type=int, default=0, metavar="PX")
+    parser.add_argument(
+        "--photo", action=argparse.BooleanOptionalAction, default=True, help="paint from the picture itself"
+    )
+    parser.add_argument("--flat-base", action="store_true", help="cut the underside flat")
     parser.add_argument("--size", type=float, default=1.0, metavar="METRES", help="longest side")
     parser.add_argument("--json", action="store_true", help="tell the outcome as JSON on standard output")
 
@@ -132,6 +136,8 @@ def _make(picture: Path, options: argparse.Namespace) -> Job:
         preset=options.preset,
         faces=options.faces or None,
         texture_px=options.texture or None,
+        use_photo=options.photo,
+        flat_base=options.flat_base,
         size=options.size,
     )
     return jobs.wait(job_id)

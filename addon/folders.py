@@ -75,6 +75,8 @@ def request_for(
             preset=settings.preset,
             faces=settings.faces,
             texture_px=settings.texture_px,
+            use_photo=settings.use_photo,
+            flat_base=settings.flat_base,
             device=settings.device,
             stop_after=stop_after,
         )

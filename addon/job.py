@@ -58,6 +58,8 @@ class Settings:
     preset: protocol.Preset = protocol.Preset.STANDARD
     faces: int | None = None
     texture_px: int | None = None
+    use_photo: bool = True
+    flat_base: bool = False
     device: protocol.Device = protocol.Device.AUTO
     placement: Placement = field(default_factory=Placement)
     treatment: Treatment = field(default_factory=Treatment)

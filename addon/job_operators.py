@@ -144,6 +144,7 @@ class ONE2345_OT_reuse_settings(_OnJob, bpy.types.Operator):
         request = job.request
         panel.seed, panel.lock_seed, panel.preset = request.seed, True, request.preset.name
         panel.faces, panel.texture_px = request.faces or 0, request.texture_px or 0
+        panel.use_photo, panel.flat_base = request.use_photo, request.flat_base
         panel.size = job.placement.size
         try:
             panel.image = bpy.data.images.load(request.image or "", check_existing=True)

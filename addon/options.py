@@ -27,6 +27,8 @@ class JobOptions:
         preset: str
         faces: int
         texture_px: int
+        use_photo: bool
+        flat_base: bool
         size: float
         collection: str
         location: tuple[float, float, float]
@@ -64,6 +66,17 @@ class JobOptions:
             max=MAX_TEXTURE_PX,
             options=UNSAVED,
         )
+        use_photo: bpy.props.BoolProperty(
+            name="Paint from Picture",
+            description="Paint what the picture shows from the picture itself, where the mesh fits it",
+            default=True,
+            options=UNSAVED,
+        )
+        flat_base: bpy.props.BoolProperty(
+            name="Flat Base",
+            description="Cut the underside flat, so that the object stands",
+            options=UNSAVED,
+        )
         size: bpy.props.FloatProperty(
             name="Size", description="Longest side in metres", default=1.0, min=0.001, options=UNSAVED
         )
@@ -95,6 +108,8 @@ class JobOptions:
             preset=Preset[self.preset if is_set("preset") else panel.preset],
             faces=(self.faces if is_set("faces") else panel.faces) or None,
             texture_px=(self.texture_px if is_set("texture_px") else panel.texture_px) or None,
+            use_photo=self.use_photo if is_set("use_photo") else panel.use_photo,
+            flat_base=self.flat_base if is_set("flat_base") else panel.flat_base,
             device=Device[preferences(context).device],
             placement=replace(
                 base,

@@ -38,7 +38,7 @@ class ONE2345_PT_import(Tab, bpy.types.Panel):
         for name in ("faces", "texture_px"):
             column.prop(settings, name)
         column = layout.column(heading="Make")
-        for name in ("quads", "pack", "is_asset"):
+        for name in ("use_photo", "flat_base", "quads", "pack", "is_asset"):
             column.prop(settings, name)
         if settings.is_asset:
             layout.prop(settings, "catalogue")

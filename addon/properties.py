@@ -37,6 +37,8 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
         collection: bpy.types.Collection | None
         faces: int
         texture_px: int
+        use_photo: bool
+        flat_base: bool
         quads: bool
         pack: bool
         is_asset: bool
@@ -94,6 +96,14 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             min=0,
             max=MAX_TEXTURE_PX,
             subtype="PIXEL",
+        )
+        use_photo: bpy.props.BoolProperty(
+            name="Paint from Picture",
+            description="Paint what the picture shows from the picture itself, where the mesh fits it",
+            default=True,
+        )
+        flat_base: bpy.props.BoolProperty(
+            name="Flat Base", description="Cut the underside flat, so that the object stands"
         )
         quads: bpy.props.BoolProperty(
             name="Quads",

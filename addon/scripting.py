@@ -55,6 +55,8 @@ def submit(
     preset: str = "standard",
     faces: int | None = None,
     texture_px: int | None = None,
+    use_photo: bool = True,
+    flat_base: bool = False,
     location: Sequence[float] | None = None,
     size: float = 1.0,
     collection: str = "",
@@ -69,6 +71,8 @@ def submit(
         preset: draft, standard or high.
         faces: Most triangles; None takes the preset's number.
         texture_px: Side of the texture in pixels; None takes the preset's.
+        use_photo: Paint what the picture shows from the picture itself, where the mesh fits it.
+        flat_base: Cut the underside flat.
         location: Bottom centre of the object in the world; None means the 3D cursor.
         size: Longest side in metres.
         collection: Where the object goes; made when missing, empty means the active one.
@@ -85,6 +89,8 @@ def submit(
         preset=_preset(preset),
         faces=faces,
         texture_px=texture_px,
+        use_photo=use_photo,
+        flat_base=flat_base,
         device=Device[preferences(context).device],
         placement=_placement(location, size, collection),
         treatment=treatment or Treatment(),

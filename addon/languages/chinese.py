@@ -62,6 +62,12 @@ TEXTS: Mapping[str, str] = {
     "Faces": "面数",
     "Quads": "四边面",
     "Pack Texture": "打包纹理",
+    "Paint from Picture": "用图片绘制",
+    "Flat Base": "平整底面",
+    "Cut the underside flat, so that the object stands": "将底面切平，使物体能够站立",
+    "Paint what the picture shows from the picture itself, where the mesh fits it": (
+        "在网格与图片吻合处，直接用图片绘制可见部分"
+    ),
     "Mark as Asset": "标记为资产",
     "Catalog": "编录",
     "Tags": "标签",

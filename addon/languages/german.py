@@ -62,6 +62,14 @@ TEXTS: Mapping[str, str] = {
     "Faces": "Flächen",
     "Quads": "Vierecke",
     "Pack Texture": "Textur packen",
+    "Paint from Picture": "Mit dem Bild bemalen",
+    "Flat Base": "Flacher Boden",
+    "Cut the underside flat, so that the object stands": (
+        "Die Unterseite eben abschneiden, damit das Objekt steht"
+    ),
+    "Paint what the picture shows from the picture itself, where the mesh fits it": (
+        "Was das Bild zeigt, mit dem Bild selbst bemalen, wo das Netz dazu passt"
+    ),
     "Mark as Asset": "Als Asset markieren",
     "Catalog": "Katalog",
     "Tags": "Tags",

@@ -31,9 +31,11 @@ def test_settings_that_are_not_given_come_from_the_scene(enabled, make_python, p
     settings = bpy.context.scene.one2345
     settings.seed, settings.preset, settings.faces, settings.size = 11, "HIGH", 5000, 3.0
     settings.collection = bpy.data.collections.new("Toys")
+    settings.use_photo, settings.flat_base = False, True
     bpy.ops.one2345.generate(filepath=str(picture), faces=400)
     request = jobs.recent()[0].request
     assert (request.seed, request.preset, request.faces, request.texture_px) == (11, "high", 400, None)
+    assert (request.use_photo, request.flat_base) == (False, True)
     assert max(bpy.data.collections["Toys"].objects[0].dimensions[:]) == pytest.approx(3.0)
 
 

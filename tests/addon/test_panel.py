@@ -195,7 +195,17 @@ def test_the_results_panel_hides_when_empty():
 
 def test_the_import_panel_offers_place_and_size():
     shown = texts(panel_settings.ONE2345_PT_import)
-    for name in ("place", "size", "collection", "faces", "texture_px", "quads", "pack", "is_asset"):
+    for name in (
+        "place",
+        "size",
+        "collection",
+        "faces",
+        "texture_px",
+        "use_photo",
+        "flat_base",
+        "quads",
+        "pack",
+    ):
         assert name in shown
     assert "catalogue" not in shown
     bpy.context.scene.one2345.is_asset = True
