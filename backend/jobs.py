@@ -105,7 +105,9 @@ class Job:
 
     def results(self, request: Request) -> list[Path]:
         """The files that a request ends in, there or not; the first is the one to show or import."""
-        return [self.folder / RETEXTURED_FILE] if request.edited else self.paths(request.stop_after)
+        if request.edited is not None:
+            return [self.folder / RETEXTURED_FILE]
+        return [*self.paths(request.stop_after), *self.levels(request)]
 
     def is_whole(self, stage: Stage) -> bool:
         """Whether all files of a stage are there."""

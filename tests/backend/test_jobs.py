@@ -8,7 +8,7 @@ import pytest
 
 from backend.errors import ArtifactError, StorageError
 from backend.jobs import Job
-from backend.protocol import Request, Stage
+from backend.protocol import STAGE_FILES, Request, Stage
 
 SOURCE = {"seed": 1, "inputs": {}}
 
@@ -152,3 +152,12 @@ def test_no_room_for_the_record_leaves_the_older_file(tmp_path, monkeypatch):
         put(job, text="new", source=SOURCE | {"seed": 2})
     monkeypatch.undo()
     assert Job(tmp_path).fits(Stage.VIEWS, SOURCE)
+
+
+def test_a_request_ends_in_its_levels_of_detail_only_when_it_reaches_the_texture(tmp_path):
+    job = Job(tmp_path)
+    textured = [path.name for path in job.results(Request(lods=(500, 100)))]
+    assert textured[0] == STAGE_FILES[Stage.TEXTURE][0]
+    assert textured[-2:] == ["lod1.glb", "lod2.glb"]
+    meshed = job.results(Request(lods=(500, 100), stop_after=Stage.MESH))
+    assert [path.name for path in meshed] == list(STAGE_FILES[Stage.MESH])
