@@ -31,8 +31,8 @@ MAX_ITERATIONS = 400
 TOLERANCE = 1e-4
 """Of the conjugate gradients: length of the residual as a share of the right-hand side's."""
 
-NECK = 3
-"""Half the width, in voxels, of openings that count as holes in a wall: what lies behind is inside."""
+NECKS = (4, 5, 6, 7)
+"""Half widths, in voxels, of openings that may count as holes in a wall: what lies behind is inside."""
 
 FILL_DEPTH = 0.3
 """Least distance, in voxels, inside of what is filled."""
@@ -41,7 +41,7 @@ SWEEPS = 16
 """Jacobi sweeps on the full grid: they round off the steps of the coarse membrane."""
 
 
-def close_shell(shape: SparseShape) -> Float[Tensor, "x y z"]:
+def close_shell(shape: SparseShape, *, neck: int = NECKS[0]) -> Float[Tensor, "x y z"]:
     """Dense signed distances in metres, whose zero level is closed and lies inside the grid.
 
     Voxels of the shape keep their values, but for cavities, which nobody can see and which are filled, and
@@ -55,7 +55,7 @@ def close_shell(shape: SparseShape) -> Float[Tensor, "x y z"]:
     sign = torch.where(field < 0, -1.0, 1.0)
     field = torch.where(field.abs() < NEAREST_TO_ZERO, sign * NEAREST_TO_ZERO, field)
     field = _with_open_border(field)
-    field = _with_open_border(torch.where(_cavities(field), -field, field))
+    field = _with_open_border(torch.where(_cavities(field, neck), -field, field))
     if not bool((field < 0).any()):
         raise ArtifactError("The shape encloses no volume; generate it again with another seed or picture")
     return field * shape.truncation
@@ -168,18 +168,18 @@ def _with_open_border(field: Float[Tensor, "x y z"]) -> Float[Tensor, "x y z"]:
     return F.pad(field[1:-1, 1:-1, 1:-1], (1,) * 6, value=OUTSIDE)
 
 
-def _cavities(field: Float[Tensor, "x y z"]) -> Bool[Tensor, "x y z"]:
+def _cavities(field: Float[Tensor, "x y z"], neck: int) -> Bool[Tensor, "x y z"]:
     """Open voxels inside: pockets that are reached through necks only, and what has no way out at all.
 
-    A pocket is open space farther than `NECK` from all walls that no equally wide way joins to the border;
+    A pocket is open space farther than `neck` from all walls that no equally wide way joins to the border;
     the crevices beside it go with it. Gaps between bars have no such place and stay open.
     """
     is_open = (field >= 0).numpy()
-    wide = is_open & ~_dilated(~is_open, NECK)
+    wide = is_open & ~_dilated(~is_open, neck)
     is_shut = _enclosed(wide)
-    pockets = _dilated(is_shut, NECK) & is_open
-    is_reached = _dilated(wide & ~is_shut, NECK)
-    inside = pockets | (is_open & ~is_reached & _dilated(pockets, 2 * NECK))
+    pockets = _dilated(is_shut, neck) & is_open
+    is_reached = _dilated(wide & ~is_shut, neck)
+    inside = pockets | (is_open & ~is_reached & _dilated(pockets, 2 * neck))
     return torch.from_numpy(inside | _enclosed(is_open & ~inside))
 
 
@@ -191,8 +191,7 @@ def _enclosed(is_open: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
 
 
 def _dilated(cells: Bool[np.ndarray, "x y z"], reach: int) -> Bool[np.ndarray, "x y z"]:
-    """Cells with one of `cells` no farther than `reach` along every axis."""
-    grown = cells.astype(np.uint8)
-    for axis in range(3):
-        grown = ndimage.maximum_filter1d(grown, 2 * reach + 1, axis=axis, mode="constant")
-    return grown > 0
+    """Cells no farther than `reach` from one of `cells`; round, since what is filled shows the shape."""
+    if not cells.any():
+        return cells
+    return np.asarray(ndimage.distance_transform_edt(~cells)) <= reach

@@ -1,6 +1,6 @@
 """Stage mesh: from the sparse coloured distance field to a closed mesh with coloured vertices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from torch import Tensor
 from backend.artifacts import SparseShape
 from backend.errors import ArtifactError, OnStep, ignore_steps
 from backend.geometry.cleanup import drop_specks, smooth
-from backend.geometry.closing import close_shell, with_tunnels_filled
+from backend.geometry.closing import NECKS, close_shell, with_tunnels_filled
 from backend.geometry.flat_base import base_height, cut_below, flattened, is_on_base
 from backend.geometry.flips import turn_edges
 from backend.geometry.marching import shape_colours, zero_level
@@ -23,6 +23,9 @@ TOLERANCE = 0.02
 
 FILLINGS = (0, 1, 2, 3, 4)
 """Reach, in voxels, of filling tunnels: a body full of holes cannot have few faces and stay closed."""
+
+MAX_TUNNELS = 40
+"""Tunnels of a body from which on its walls count as porous and wider openings as holes in them."""
 
 MAX_TRIES = 4
 """Simplifications with another budget, for what was dropped as specks."""
@@ -71,15 +74,30 @@ def extract_mesh(
 
 
 def fine_mesh(shape: SparseShape, *, is_standing: bool = False) -> FineMesh:
-    """The whole surface of a shape; see `extract_mesh`."""
+    """The whole surface of a shape; see `extract_mesh`.
+
+    Contradicting views make porous walls around a hollow; such a body is filled through wider openings than
+    one whose few openings may be meant.
+    """
     if len(shape.coords) == 0:
         raise ArtifactError("The shape has no voxels; generate it again with another seed or picture")
-    field = close_shell(shape)
+    best = _closed(shape, NECKS[0], is_standing)
+    for neck in NECKS[1:]:
+        if num_tunnels(best.mesh) <= MAX_TUNNELS:
+            break
+        wider = _closed(shape, neck, is_standing)
+        if num_tunnels(wider.mesh) < num_tunnels(best.mesh):
+            best = wider
+    return replace(best, mesh=with_colours(best.mesh, shape_colours(shape, best.mesh.vertices)))
+
+
+def _closed(shape: SparseShape, neck: int, is_standing: bool) -> FineMesh:
+    """The surface without colours, hollows behind openings of twice `neck` voxels filled."""
+    field = close_shell(shape, neck=neck)
     base = base_height(field) if is_standing else None
     if base is not None:
         field = cut_below(field, base)
-    mesh = _surface(field, base)
-    return FineMesh(with_colours(mesh, shape_colours(shape, mesh.vertices)), field, base)
+    return FineMesh(_surface(field, base), field, base)
 
 
 def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
@@ -108,6 +126,12 @@ def _surface(field: Float[Tensor, "x y z"], base: float | None) -> Mesh:
     rough = drop_specks(zero_level(field))
     calm = smooth(rough)
     return calm if base is None else flattened(calm, base, is_on_base(rough, base))
+
+
+def num_tunnels(mesh: Mesh) -> int:
+    """Tunnels through a closed body, by Euler's formula; separate pieces count as less than none."""
+    used = len(np.unique(mesh.faces))
+    return 1 - (used - len(mesh.faces) // 2) // 2
 
 
 def _within_budget(mesh: Mesh, faces: int) -> Mesh:
