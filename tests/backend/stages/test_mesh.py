@@ -1,5 +1,7 @@
 """From sparse shapes to closed meshes: holes, specks, sides, colours, budget."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,9 @@ from backend.evaluate.surface import is_watertight, num_shells
 from backend.geometry.closing import close_shell
 from backend.geometry.flips import smallest_angles
 from backend.geometry.grids import cell_centres, voxel_centres
+from backend.geometry.marching import zero_level
 from backend.geometry.meshes import signed_volume
-from backend.stages.mesh import extract_mesh
+from backend.stages.mesh import extract_mesh, num_tunnels
 from tests.backend.geometry.bodies import BLUE, RED, egg, sparse_shape, sphere, without
 
 VOLUME = 4 / 3 * np.pi * 0.35**3
@@ -105,6 +108,43 @@ def test_a_hollow_with_a_pinhole_is_filled():
     mesh = extract_mesh(sparse_shape(_hollow_with_tunnel(1.5)), faces=20_000)
     assert signed_volume(mesh) == pytest.approx(VOLUME, rel=0.01)
     assert num_shells(*_arrays(mesh)) == 1
+
+
+def _porous(count, radius):
+    """A hollow ball whose wall has `count` holes of `radius` voxels, spread evenly."""
+    number = torch.arange(count) + 0.5
+    height = 1 - 2 * number / count
+    turn = number * math.pi * (1 + math.sqrt(5))
+    level = (1 - height.square()).sqrt()
+    toward = torch.stack([level * turn.cos(), level * turn.sin(), height], dim=1)
+
+    def distance(points):
+        shell = torch.maximum(sphere(points), -sphere(points, radius=0.33))
+        along = points @ toward.T
+        away = (points.square().sum(dim=-1, keepdim=True) - along.square()).clamp_min(0).sqrt()
+        hole = torch.where(along > 0, away, 1.0).amin(dim=-1) - radius / FINE
+        return torch.maximum(shell, -hole)
+
+    return distance
+
+
+def test_a_porous_body_is_filled_through_openings_that_a_vessel_may_have():
+    """Sixty openings of 11 voxels make a wall full of holes; one of them alone may be meant."""
+    porous = extract_mesh(sparse_shape(_porous(60, 5.5)), faces=20_000)
+    assert signed_volume(porous) > 0.9 * VOLUME
+    assert num_tunnels(porous) < 10
+    vessel = extract_mesh(sparse_shape(_hollow_with_tunnel(5.5)), faces=20_000)
+    assert signed_volume(vessel) < 0.5 * VOLUME
+
+
+def test_tunnels_are_counted_by_eulers_formula():
+    assert num_tunnels(zero_level(sphere(cell_centres(48)))) == 0
+
+    def ring(points):
+        around = points[..., :2].norm(dim=-1) - 0.3
+        return (around.square() + points[..., 2].square()).sqrt() - 0.1
+
+    assert num_tunnels(zero_level(ring(cell_centres(48)))) == 1
 
 
 def test_a_vessel_with_a_mouth_stays_hollow():
