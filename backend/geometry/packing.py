@@ -4,14 +4,8 @@ Charts are drawn as bits on the sheet's own grid and put one after the other, th
 first place that is free, in four orientations. Legend: `n` uv vertices, `f` faces, `c` charts.
 """
 
-# Warp reads kernel arguments from annotations that are values, not types; `int(...)` declares a variable that
-# changes in a loop.
-# pyright: reportInvalidTypeForm=false
-# ruff: noqa: RUF046, UP018
-
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import no_type_check
 
 import numpy as np
 import warp as wp
@@ -20,6 +14,7 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from backend.geometry.packing_kernel import place_charts
 from backend.geometry.raycast import start_warp
 
 FEW_CHARTS = 100
@@ -49,167 +44,6 @@ SAMPLES = 3
 
 BUCKETS = 6
 """Classes of size an octave; a chart is looked for a place from where the last one of its class found one."""
-
-
-@wp.func
-@no_type_check
-def _top_bit(value: wp.uint64) -> int:
-    """Number of the highest bit that is set."""
-    top = int(0)
-    rest = value
-    for step in range(6):
-        width = 32 >> step
-        if rest >> wp.uint64(width) != wp.uint64(0):
-            rest = rest >> wp.uint64(width)
-            top = top + width
-    return top
-
-
-@wp.func
-@no_type_check
-def _last_taken(sheet: wp.array(dtype=wp.uint64), line: int, low: int, high: int) -> int:
-    """The last taken cell of a row between two cells, both included; -1 where all are free."""
-    word = high >> 6
-    while word >= (low >> 6):
-        value = sheet[line + word]
-        if word == (high >> 6):
-            drop = wp.uint64(63 - (high & 63))
-            value = (value << drop) >> drop
-        if word == (low >> 6):
-            skip = wp.uint64(low & 63)
-            value = (value >> skip) << skip
-        if value != wp.uint64(0):
-            return word * 64 + _top_bit(value)
-        word = word - 1
-    return -1
-
-
-@wp.func
-@no_type_check
-def _is_free(
-    sheet: wp.array(dtype=wp.uint64),
-    words: int,
-    bits: wp.array(dtype=wp.uint64),
-    first: int,
-    height: int,
-    wide: int,
-    x: int,
-    y: int,
-) -> bool:
-    """Whether none of a chart's cells is taken at a place."""
-    shift = wp.uint64(x & 63)
-    for i in range(height):
-        line = (y + i) * words + (x >> 6)
-        for k in range(wide):
-            mask = bits[first + i * wide + k]
-            if (sheet[line + k] & (mask << shift)) != wp.uint64(0):
-                return False
-            over = mask >> (wp.uint64(64) - shift)
-            if shift != wp.uint64(0) and (sheet[line + k + 1] & over) != wp.uint64(0):
-                return False
-    return True
-
-
-@wp.func
-@no_type_check
-def _take(
-    sheet: wp.array(dtype=wp.uint64),
-    words: int,
-    thick: wp.array(dtype=wp.uint64),
-    first: int,
-    height: int,
-    wide: int,
-    x: int,
-    y: int,
-) -> None:
-    """Mark the cells of a chart and the gap around it."""
-    shift = wp.uint64(x & 63)
-    for i in range(height):
-        line = (y + i) * words + (x >> 6)
-        for k in range(wide):
-            mask = thick[first + i * wide + k]
-            sheet[line + k] = sheet[line + k] | (mask << shift)
-            if shift != wp.uint64(0):
-                sheet[line + k + 1] = sheet[line + k + 1] | (mask >> (wp.uint64(64) - shift))
-
-
-@wp.func
-@no_type_check
-def _free_column(
-    sheet: wp.array(dtype=wp.uint64),
-    words: int,
-    side: int,
-    shape: wp.array2d(dtype=int),
-    run: wp.array2d(dtype=int),
-    bits: wp.array(dtype=wp.uint64),
-    entry: int,
-    y: int,
-) -> int:
-    """The first column where a chart fits at a height; -1 where there is none."""
-    x = int(0)
-    while x + shape[entry, 1] <= side:
-        line = (y + run[entry, 0]) * words
-        # No place is free that has the last taken cell under the chart's longest run of cells.
-        taken = _last_taken(sheet, line, x + run[entry, 1], x + run[entry, 2] - 1)
-        if taken >= 0:
-            x = taken + 1 - run[entry, 1]
-        elif _is_free(sheet, words, bits, shape[entry, 3], shape[entry, 0], shape[entry, 2], x, y):
-            return x
-        else:
-            x = x + 1
-    return -1
-
-
-@wp.kernel
-@no_type_check
-def _place(
-    count: int,
-    turns: int,
-    side: int,
-    words: int,
-    order: wp.array(dtype=int),
-    shape: wp.array2d(dtype=int),
-    run: wp.array2d(dtype=int),
-    bits: wp.array(dtype=wp.uint64),
-    thick: wp.array(dtype=wp.uint64),
-    bucket: wp.array(dtype=int),
-    hint: wp.array(dtype=int),
-    sheet: wp.array(dtype=wp.uint64),
-    place: wp.array2d(dtype=int),
-) -> None:
-    # `shape` has for each chart and turn: height, width, words a row, first word of `bits` and `thick`, which
-    # hold its cells and those with the gap around it, with room for the gap at all sides.
-    # `run` has the row with the longest run of cells, its first cell and the cell after its last.
-    for number in range(count):
-        chart = order[number]
-        lowest = int(1 << 30)
-        for turn in range(turns):
-            entry = chart * turns + turn
-            y = int(hint[bucket[chart] * turns + turn])
-            x = int(-1)
-            while x < 0 and y + shape[entry, 0] <= side and y + shape[entry, 0] < lowest:
-                x = _free_column(sheet, words, side, shape, run, bits, entry, y)
-                if x < 0:
-                    y = y + 1
-            if x >= 0:
-                lowest = y + shape[entry, 0]
-                place[chart, 0] = turn
-                place[chart, 1] = x
-                place[chart, 2] = y
-        if place[chart, 0] < 0:
-            return
-        best = chart * turns + place[chart, 0]
-        hint[bucket[chart] * turns + place[chart, 0]] = place[chart, 2]
-        _take(
-            sheet,
-            words,
-            thick,
-            shape[best, 3],
-            shape[best, 0],
-            shape[best, 2],
-            place[chart, 1],
-            place[chart, 2],
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +180,7 @@ def _try(
         ]
         turn = wp.array(order.astype(np.int32), dtype=int, device="cpu")
         sizes = [len(masks), NUM_TURNS, whole, words]
-        wp.launch(_place, 1, inputs=[*sizes, turn, *tables, *state], outputs=[place], device="cpu")
+        wp.launch(place_charts, 1, inputs=[*sizes, turn, *tables, *state], outputs=[place], device="cpu")
         found = place.numpy()
         if (found[:, 0] >= 0).all():
             return [
