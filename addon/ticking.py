@@ -9,6 +9,7 @@ import bpy
 from . import history, jobs, overlay, results, rows
 from .client import POLL_BUDGET_S
 from .errors import AddonError
+from .guard import guarded
 from .job import Job, JobState
 from .preferences import data_root, preferences
 
@@ -124,11 +125,7 @@ def redraw(*, kinds: tuple[str, ...] = ("UI",)) -> None:
 
 
 def _tick() -> float | None:
-    try:
-        return tick()
-    except Exception:  # the outermost loop: a timer that raises would end without a word in the panel
-        log.exception("the One2345 timer failed")
-        return IDLE_S
+    return guarded(tick, otherwise=IDLE_S, name="the One2345 timer")
 
 
 def _import(job: Job) -> None:

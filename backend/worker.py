@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from backend.errors import Cancelled as JobCancelled
 from backend.errors import One2345Error
@@ -42,6 +42,7 @@ from backend.turns import turn
 
 log = logging.getLogger(__name__)
 
+OutcomeT = TypeVar("OutcomeT")
 RunJob = Callable[[Submit, Callable[[Event], None]], tuple[tuple[str, ...], dict[str, Json]]]
 """Runs a job; returns the files of its last stage and its report."""
 
@@ -177,13 +178,22 @@ def main() -> int:
 def _serve_on(channel: Channel) -> int:
     channel.send(Hello(protocol=PROTOCOL_VERSION, backend=BACKEND_VERSION, pid=os.getpid()))
     threading.Thread(target=channel.read, name="commands", daemon=True).start()
+    failed = _guarded(None, lambda: serve(channel, data_root(os.environ)))
+    if failed is not None:
+        channel.send(failed)
+    return 0 if failed is None else 1
+
+
+def _guarded(job: str | None, work: Callable[[], OutcomeT]) -> OutcomeT | Failed:
+    """Do a job, or without one the process's own work; a fault that nobody foresaw is logged and told."""
     try:
-        serve(channel, data_root(os.environ))
+        return work()
     except Exception as error:
-        log.exception("the backend cannot work")
-        channel.send(Failed(job=None, code="error", message=f"The backend cannot work ({error})"))
-        return 1
-    return 0
+        log.exception("the backend cannot work" if job is None else f"job {job} met an unexpected fault")
+        message = f"An unexpected fault ({error!r}); the log tells more"
+        if job is None:
+            message = f"The backend cannot work ({error})"
+        return Failed(job=job, code="error", message=message)
 
 
 def serve(channel: Channel, root: Path) -> None:
@@ -222,7 +232,10 @@ def waiting(job: str, on_event: Callable[[Event], None], channel: Channel) -> Ca
 
 def run_job(submit: Submit, run: RunJob, channel: Channel) -> Event:
     """Run one job; returns the event that ends it."""
+    return _guarded(submit.job, lambda: _outcome(submit, run, channel))
 
+
+def _outcome(submit: Submit, run: RunJob, channel: Channel) -> Event:
     def check() -> None:
         if channel.is_stopping:
             raise JobCancelled(submit.job)
@@ -239,8 +252,4 @@ def run_job(submit: Submit, run: RunJob, channel: Channel) -> Event:
     except (One2345Error, ProtocolError) as error:
         log.info("job %s failed: %s", submit.job, error)
         return Failed(job=submit.job, code=error.code, message=str(error))
-    except Exception as error:
-        log.exception("job %s met an unexpected fault", submit.job)
-        message = f"An unexpected fault ({error!r}); the log tells more"
-        return Failed(job=submit.job, code="error", message=message)
     return Done(job=submit.job, paths=paths, report=report)

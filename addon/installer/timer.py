@@ -1,13 +1,11 @@
 """Moves the installation on while Blender's window is open, and draws it."""
 
-import logging
 from collections.abc import Callable
 
 import bpy
 
+from ..guard import guarded
 from .state import INSTALLATION
-
-log = logging.getLogger(__name__)
 
 INTERVAL_S = 0.2
 
@@ -35,15 +33,16 @@ def stop() -> None:
 
 
 def _tick() -> float | None:
-    try:
-        has_changed = INSTALLATION.poll()
-        if not INSTALLATION.is_busy:
-            _finish()
-        if has_changed or not INSTALLATION.is_busy:
-            redraw()
-    except Exception:  # the outermost loop: a timer that raises would end without a word
-        log.exception("the installer's timer failed")
+    guarded(_move_on, otherwise=None, name="the installer's timer")
     return INTERVAL_S if INSTALLATION.is_busy else None
+
+
+def _move_on() -> None:
+    has_changed = INSTALLATION.poll()
+    if not INSTALLATION.is_busy:
+        _finish()
+    if has_changed or not INSTALLATION.is_busy:
+        redraw()
 
 
 def _finish() -> None:

@@ -7,6 +7,8 @@ import importlib
 import json
 import sys
 import traceback
+from collections.abc import Callable
+from functools import partial
 
 MODULES = (
     "numpy",
@@ -29,20 +31,20 @@ MODULES = (
 
 def failures() -> dict[str, str]:
     """What goes wrong, by module."""
-    found = {}
-    for name in MODULES:
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign package raises is the answer
-            traceback.print_exc()
-            found[name] = f"{type(error).__name__}: {error}"
-    if not found:
-        try:
-            compute()
-        except Exception as error:  # noqa: BLE001
-            traceback.print_exc()
-            found["torch"] = f"{type(error).__name__}: {error}"
-    return found
+    told = {name: _fault(partial(importlib.import_module, name)) for name in MODULES}
+    if not any(told.values()):
+        told["torch"] = _fault(compute)
+    return {name: fault for name, fault in told.items() if fault}
+
+
+def _fault(work: Callable[[], object]) -> str:
+    """What comes of trying: nothing, or what was raised."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - whatever a foreign package raises is the answer
+        traceback.print_exc()
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def compute() -> None:
