@@ -7,13 +7,35 @@ import bpy
 
 from ..backend.protocol import MAX_SEED, Device, Preset
 from .job import Settings
+from .pictures import FILE_FILTER
 from .placement import Placement, Treatment
 from .placing import triple
 from .preferences import preferences
-from .properties import MAX_FACES, MAX_TEXTURE_PX, PRESETS, current_scene, scene_settings
+from .properties import (
+    BASE_DESCRIPTION,
+    BASE_NAME,
+    MAX_FACES,
+    MAX_TEXTURE_PX,
+    PHOTO_DESCRIPTION,
+    PHOTO_NAME,
+    PRESETS,
+    current_scene,
+    scene_settings,
+)
 
 UNSAVED = {"SKIP_SAVE", "HIDDEN"}
 """Options of a property that every call gives anew."""
+
+
+class PictureFile:
+    """Properties of operators that take a picture on disk."""
+
+    if TYPE_CHECKING:
+        filepath: str
+        filter_glob: str
+    else:
+        filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options=UNSAVED)
+        filter_glob: bpy.props.StringProperty(default=FILE_FILTER, options={"HIDDEN"})
 
 
 class JobOptions:
@@ -67,16 +89,9 @@ class JobOptions:
             options=UNSAVED,
         )
         use_photo: bpy.props.BoolProperty(
-            name="Paint from Picture",
-            description="Paint what the picture shows from the picture itself, where the mesh fits it",
-            default=True,
-            options=UNSAVED,
+            name=PHOTO_NAME, description=PHOTO_DESCRIPTION, default=True, options=UNSAVED
         )
-        flat_base: bpy.props.BoolProperty(
-            name="Flat Base",
-            description="Cut the underside flat, so that the object stands",
-            options=UNSAVED,
-        )
+        flat_base: bpy.props.BoolProperty(name=BASE_NAME, description=BASE_DESCRIPTION, options=UNSAVED)
         size: bpy.props.FloatProperty(
             name="Size", description="Longest side in metres", default=1.0, min=0.001, options=UNSAVED
         )

@@ -21,6 +21,11 @@ NAME = "one2345"
 
 MAX_FACES = 1_000_000
 MAX_TEXTURE_PX = 8192
+PHOTO_NAME = "Paint from Picture"
+PHOTO_DESCRIPTION = "Paint what the picture shows from the picture itself, where the mesh fits it"
+BASE_NAME = "Flat Base"
+BASE_DESCRIPTION = "Cut the underside flat, so that the object stands"
+"""Shared with the operators' options of the same meaning."""
 
 
 class ONE2345_PG_settings(bpy.types.PropertyGroup):
@@ -97,14 +102,8 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             max=MAX_TEXTURE_PX,
             subtype="PIXEL",
         )
-        use_photo: bpy.props.BoolProperty(
-            name="Paint from Picture",
-            description="Paint what the picture shows from the picture itself, where the mesh fits it",
-            default=True,
-        )
-        flat_base: bpy.props.BoolProperty(
-            name="Flat Base", description="Cut the underside flat, so that the object stands"
-        )
+        use_photo: bpy.props.BoolProperty(name=PHOTO_NAME, description=PHOTO_DESCRIPTION, default=True)
+        flat_base: bpy.props.BoolProperty(name=BASE_NAME, description=BASE_DESCRIPTION)
         quads: bpy.props.BoolProperty(
             name="Quads",
             description="Join triangles to quads where form and texture allow it",

@@ -10,7 +10,7 @@ from . import jobs, masks, pictures, previews, snapshots, ticking
 from .errors import SourceError
 from .folders import PREVIEWS
 from .job import Settings
-from .options import UNSAVED, panel_placement
+from .options import UNSAVED, PictureFile, panel_placement
 from .preferences import data_root, launch_from, preferences
 from .properties import scene_settings
 from .reporting import reported
@@ -26,19 +26,12 @@ class _Chooser:
     bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads a plain set
 
 
-class ONE2345_OT_open_picture(_Chooser, bpy.types.Operator):
+class ONE2345_OT_open_picture(PictureFile, _Chooser, bpy.types.Operator):
     """Take a picture on disk as the picture to make in 3D"""
 
     bl_idname = "one2345.open_picture"
     # A drop on the sidebar shows this label in a menu.
     bl_label = "Use as Picture for 3D"
-
-    if TYPE_CHECKING:
-        filepath: str
-        filter_glob: str
-    else:
-        filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options=UNSAVED)
-        filter_glob: bpy.props.StringProperty(default=pictures.FILE_FILTER, options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> "Returned":
         """Take a dropped file; without one, ask for it."""

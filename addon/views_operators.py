@@ -10,7 +10,7 @@ import bpy
 from ..backend.protocol import MAX_SEED, NUM_TILES
 from . import pictures, ticking, views_cameras, views_sheet
 from .errors import SourceError
-from .options import UNSAVED
+from .options import UNSAVED, PictureFile
 from .properties import current_scene
 from .reporting import reported
 from .texts import tr
@@ -76,18 +76,11 @@ class ONE2345_OT_open_views(bpy.types.Operator):
         return reported(self, lambda: open_views(context, self.job))
 
 
-class ONE2345_OT_replace_tile(_OnTiles, bpy.types.Operator):
+class ONE2345_OT_replace_tile(PictureFile, _OnTiles, bpy.types.Operator):
     """Put a picture on disk in place of the chosen view"""
 
     bl_idname = "one2345.replace_tile"
     bl_label = "Replace View from File"
-
-    if TYPE_CHECKING:
-        filepath: str
-        filter_glob: str
-    else:
-        filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options=UNSAVED)
-        filter_glob: bpy.props.StringProperty(default=pictures.FILE_FILTER, options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> "Returned":
         """Ask for the picture."""

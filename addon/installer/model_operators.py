@@ -8,23 +8,18 @@ from ..errors import SetupError
 from ..reporting import reported
 from . import timer
 from .models import ModelEntry, model_entries
-from .operators import check_online, root_of
+from .operators import WhenIdle, check_online, root_of
 from .state import INSTALLATION
 
 if TYPE_CHECKING:
     from ..reporting import Returned
 
 
-class _OnModel:
+class _OnModel(WhenIdle):
     if TYPE_CHECKING:
         name: str
     else:
         name: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while something goes on."""
-        return not INSTALLATION.is_busy
 
     def entry(self) -> ModelEntry:
         """The model that this is about.

@@ -22,7 +22,16 @@ OFFLINE = (
 )
 
 
-class ONE2345_OT_install(bpy.types.Operator):
+class WhenIdle:
+    """An operator that waits until the installer has nothing to do."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not while something goes on."""
+        return not INSTALLATION.is_busy
+
+
+class ONE2345_OT_install(WhenIdle, bpy.types.Operator):
     """Download and install what One2345 computes with"""
 
     bl_idname = "one2345.install"
@@ -37,11 +46,6 @@ class ONE2345_OT_install(bpy.types.Operator):
         )
         test: bpy.props.BoolProperty(name="Test", description="End with a small mesh", default=True)
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while something goes on."""
-        return not INSTALLATION.is_busy
-
     def execute(self, context: bpy.types.Context) -> "Returned":
         """Start the installer."""
         return reported(self, lambda: self._start(context))
@@ -52,7 +56,7 @@ class ONE2345_OT_install(bpy.types.Operator):
         timer.start()
 
 
-class ONE2345_OT_install_from_folder(bpy.types.Operator):
+class ONE2345_OT_install_from_folder(WhenIdle, bpy.types.Operator):
     """Install without the network, from a folder made by build.py offline"""
 
     bl_idname = "one2345.install_from_folder"
@@ -66,11 +70,6 @@ class ONE2345_OT_install_from_folder(bpy.types.Operator):
         directory: bpy.props.StringProperty(subtype="DIR_PATH")
         torch: bpy.props.StringProperty(name="Build", description="Build of torch")
         test: bpy.props.BoolProperty(name="Test", description="End with a small mesh", default=True)
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while something goes on."""
-        return not INSTALLATION.is_busy
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> "Returned":
         """Choose the folder."""
@@ -89,16 +88,11 @@ class ONE2345_OT_install_from_folder(bpy.types.Operator):
         timer.start()
 
 
-class ONE2345_OT_repair(bpy.types.Operator):
+class ONE2345_OT_repair(WhenIdle, bpy.types.Operator):
     """Check every file and make the environment anew; only what is damaged is downloaded again"""
 
     bl_idname = "one2345.repair"
     bl_label = "Repair"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while something goes on."""
-        return not INSTALLATION.is_busy
 
     def execute(self, context: bpy.types.Context) -> "Returned":
         """Start the installer."""
@@ -129,7 +123,7 @@ class ONE2345_OT_cancel_install(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class ONE2345_OT_uninstall(bpy.types.Operator):
+class ONE2345_OT_uninstall(WhenIdle, bpy.types.Operator):
     """Remove what was installed; jobs and their meshes stay"""
 
     bl_idname = "one2345.uninstall"
@@ -143,11 +137,6 @@ class ONE2345_OT_uninstall(bpy.types.Operator):
         environment: bpy.props.BoolProperty(name="Packages and Python", default=True)
         cache: bpy.props.BoolProperty(name="Downloads that were kept", default=True)
         models: bpy.props.BoolProperty(name="Models", default=False)
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Not while something goes on."""
-        return not INSTALLATION.is_busy
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> "Returned":
         """Ask what to remove."""
@@ -166,7 +155,7 @@ class ONE2345_OT_uninstall(bpy.types.Operator):
         timer.start()
 
 
-class ONE2345_OT_move_data(bpy.types.Operator):
+class ONE2345_OT_move_data(WhenIdle, bpy.types.Operator):
     """Move models, jobs and downloads to another folder, then install there from them"""
 
     bl_idname = "one2345.move_data"
@@ -180,7 +169,7 @@ class ONE2345_OT_move_data(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Not while something goes on."""
-        return not INSTALLATION.is_busy and not jobs.open_jobs()
+        return super().poll(context) and not jobs.open_jobs()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> "Returned":
         """Choose the folder."""
