@@ -10,15 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from backend import pipeline, work
+from backend import work
 from backend.geometry.glb_reader import read_glb
-from backend.jobs import Job
-from backend.models.cache import NetworkCache
 from backend.protocol import ProtocolError, Request, Stage, StageDone
-from backend.work import Resources
-from tests.backend.quick import quick_presets
-
-CPU = torch.device("cpu")
+from tests.backend.quick import quick_presets, run_job
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -34,8 +29,7 @@ def _quick() -> Iterator[None]:
 
 def run(folder: Path, request: Request) -> list[StageDone]:
     events = []
-    resources = Resources(device=CPU, networks=NetworkCache(CPU, is_keeping=False), matting_model=None)
-    pipeline.run(Job(folder), request, resources, on_event=events.append, name="test")
+    run_job(folder, request, events.append)
     return [event for event in events if isinstance(event, StageDone)]
 
 

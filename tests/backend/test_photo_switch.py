@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend import pipeline, work
-from backend.jobs import Job
-from backend.models.cache import NetworkCache
+from backend import work
 from backend.protocol import Request, Stage
-from backend.work import Resources
-from tests.backend.quick import quick_presets
-
-CPU = torch.device("cpu")
+from tests.backend.quick import quick_presets, run_job
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -25,12 +20,6 @@ def _quick():
         patch.setattr(work, "PRESETS", quick_presets())
         yield
     torch.set_num_threads(threads)
-
-
-def run(folder: Path, request: Request) -> dict:
-    """The report."""
-    resources = Resources(device=CPU, networks=NetworkCache(CPU, is_keeping=False), matting_model=None)
-    return pipeline.run(Job(folder), request, resources, on_event=lambda event: None, name="test")
 
 
 def texture_entry(report: dict) -> dict:
@@ -50,7 +39,7 @@ def request_(cutout, tiny_weights) -> Request:
 def finished(tmp_path_factory, request_) -> Path:
     """A job without the photo; not to be changed."""
     folder = tmp_path_factory.mktemp("jobs") / "finished"
-    run(folder, request_)
+    run_job(folder, request_)
     return folder
 
 
@@ -63,7 +52,7 @@ def test_switched_off_the_texture_is_that_of_a_job_without_a_picture(finished, f
     (folder / "matte.png").unlink()
     (folder / "textured.glb").unlink()
     entry = texture_entry(
-        run(folder, replace(request_, image=None, use_photo=True, start_from=Stage.TEXTURE))
+        run_job(folder, replace(request_, image=None, use_photo=True, start_from=Stage.TEXTURE))
     )
     assert entry["photo"] == {"used": False}
     assert textured(folder) == textured(finished)
@@ -71,8 +60,8 @@ def test_switched_off_the_texture_is_that_of_a_job_without_a_picture(finished, f
 
 def test_switching_it_on_makes_the_texture_anew_and_reports_it(folder, request_):
     """Random views show nothing that the photo could be laid on."""
-    entry = texture_entry(run(folder, replace(request_, use_photo=True)))
+    entry = texture_entry(run_job(folder, replace(request_, use_photo=True)))
     assert entry["origin"] == "made"
     assert entry["photo"] == {"used": False}
-    again = texture_entry(run(folder, replace(request_, use_photo=True)))
+    again = texture_entry(run_job(folder, replace(request_, use_photo=True)))
     assert again == entry | {"origin": "reused"}

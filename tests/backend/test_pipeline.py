@@ -12,15 +12,11 @@ from backend import pipeline, work
 from backend.artifact_files import read_occupancy, write_occupancy
 from backend.errors import ArtifactError, Cancelled, GpuMemoryError, WeightsError
 from backend.geometry.glb_reader import read_glb, read_textured_glb
-from backend.jobs import Job
-from backend.models.cache import NetworkCache
 from backend.models.weights import read_weights, save_weights
 from backend.protocol import STAGE_FILES, Preset, Progress, Request, Stage, StageDone
-from backend.work import Resources
 from tests.backend.conftest import TINY_OCCUPANCY
-from tests.backend.quick import quick_presets
+from tests.backend.quick import quick_presets, run_job
 
-CPU = torch.device("cpu")
 ALL_FILES = sorted(
     [name for names in STAGE_FILES.values() for name in names]
     + ["request.json", "stages.json", "thumbnail.png"]
@@ -36,11 +32,6 @@ def _quick():
         patch.setattr(work, "PRESETS", quick_presets())
         yield
     torch.set_num_threads(threads)
-
-
-def run(folder: Path, request: Request, on_event=lambda event: None) -> dict:
-    resources = Resources(device=CPU, networks=NetworkCache(CPU, is_keeping=False), matting_model=None)
-    return pipeline.run(Job(folder), request, resources, on_event=on_event, name="test")
 
 
 def origins(report: dict) -> dict[str, str]:
@@ -61,7 +52,7 @@ def request_(cutout, tiny_weights) -> Request:
 def finished(tmp_path_factory, request_) -> Path:
     """An uninterrupted job; not to be changed."""
     folder = tmp_path_factory.mktemp("jobs") / "finished"
-    run(folder, request_)
+    run_job(folder, request_)
     return folder
 
 
@@ -79,7 +70,7 @@ def test_job_leaves_every_artifact_and_a_closed_mesh(finished):
 
 
 def test_report_tells_what_was_made_and_from_which_weights(folder, request_):
-    report = run(folder, request_)
+    report = run_job(folder, request_)
     assert set(report["weights"]["sha256"]) == {"vae", "image_encoder", "views", "occupancy", "shape"}
     assert report["mesh"]["watertight"]
     assert all(entry["seconds"] > 0 for entry in report["stages"].values())
@@ -87,12 +78,12 @@ def test_report_tells_what_was_made_and_from_which_weights(folder, request_):
 
 
 def test_same_seed_gives_identical_files(finished, tmp_path, request_):
-    run(tmp_path / "again", request_)
+    run_job(tmp_path / "again", request_)
     assert contents(tmp_path / "again") == contents(finished)
 
 
 def test_finished_job_repeats_nothing(folder, request_):
-    assert set(origins(run(folder, request_)).values()) == {"reused"}
+    assert set(origins(run_job(folder, request_)).values()) == {"reused"}
 
 
 @pytest.mark.parametrize("last", list(Stage)[:-1])
@@ -101,7 +92,7 @@ def test_resumed_job_equals_an_uninterrupted_one(finished, folder, request_, las
     for stage in list(Stage)[list(Stage).index(last) + 1 :]:
         for name in STAGE_FILES[stage]:
             (folder / name).unlink()
-    report = run(folder, request_)
+    report = run_job(folder, request_)
     assert [name for name, origin in origins(report).items() if origin == "reused"] == [
         stage.value for stage in list(Stage)[: list(Stage).index(last) + 1]
     ]
@@ -110,7 +101,7 @@ def test_resumed_job_equals_an_uninterrupted_one(finished, folder, request_, las
 
 def test_another_seed_makes_all_but_the_cutout_anew(folder, request_):
     other = Request(image=request_.image, weights=request_.weights, seed=4)
-    found = origins(run(folder, other))
+    found = origins(run_job(folder, other))
     assert found.pop("matte") == "reused"
     assert set(found.values()) == {"made"}
 
@@ -120,19 +111,19 @@ def test_edited_views_are_kept_and_what_follows_is_made_anew(folder, request_):
     sheet[:32, :32] = (10, 200, 30, 255)
     Image.fromarray(sheet).save(folder / "views.png")
     edited = (folder / "views.png").read_bytes()
-    found = origins(run(folder, request_))
+    found = origins(run_job(folder, request_))
     assert found.pop("matte") == "unused"
     assert found.pop("views") == "given"
     assert set(found.values()) == {"made"}
     assert (folder / "views.png").read_bytes() == edited
-    assert set(origins(run(folder, request_)).values()) == {"unused", "given", "reused"}
+    assert set(origins(run_job(folder, request_)).values()) == {"unused", "given", "reused"}
 
 
 def test_edited_occupancy_shapes_the_mesh(folder, request_):
     occupancy = torch.zeros_like(read_occupancy(folder / "occupancy.npz"))
     occupancy[4:8, 4:8, 4:12] = True
     write_occupancy(occupancy, folder / "occupancy.npz")
-    found = origins(run(folder, request_))
+    found = origins(run_job(folder, request_))
     assert (found["views"], found["occupancy"], found["shape"]) == ("reused", "given", "made")
     mesh = read_glb(folder / "mesh.glb")
     middle = (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2
@@ -143,14 +134,14 @@ def test_own_mesh_needs_only_the_views(tmp_path, finished, request_):
     for name in ("mesh.glb", "views.png"):
         shutil.copy(finished / name, tmp_path / name)
     request = Request(weights=request_.weights, seed=3)
-    assert origins(run(tmp_path, request)) == {"views": "given", "mesh": "given", "texture": "made"}
+    assert origins(run_job(tmp_path, request)) == {"views": "given", "mesh": "given", "texture": "made"}
     assert not (tmp_path / "shape.npz").exists()
 
 
 def test_starting_from_a_stage_makes_it_and_later_ones_anew(finished, folder, request_):
     (folder / "shape.npz").write_bytes(b"spoilt")
     request = Request(image=request_.image, weights=request_.weights, seed=3, start_from=Stage.SHAPE)
-    found = origins(run(folder, request))
+    found = origins(run_job(folder, request))
     assert (found["occupancy"], found["shape"], found["texture"]) == ("given", "made", "made")
     assert (folder / "shape.npz").read_bytes() == (finished / "shape.npz").read_bytes()
 
@@ -158,18 +149,18 @@ def test_starting_from_a_stage_makes_it_and_later_ones_anew(finished, folder, re
 def test_starting_after_a_missing_artifact_names_it(tmp_path, request_):
     request = Request(image=request_.image, weights=request_.weights, start_from=Stage.OCCUPANCY)
     with pytest.raises(ArtifactError, match=r"no views\.png"):
-        run(tmp_path, request)
+        run_job(tmp_path, request)
 
 
 def test_job_stops_where_it_is_told(tmp_path, request_):
     request = Request(image=request_.image, weights=request_.weights, stop_after=Stage.VIEWS)
-    run(tmp_path, request)
+    run_job(tmp_path, request)
     assert sorted(contents(tmp_path)) == ["matte.png", "request.json", "stages.json", "views.png"]
 
 
 def test_events_come_in_order_and_steps_count_up(tmp_path, request_):
     events = []
-    run(tmp_path, request_, events.append)
+    run_job(tmp_path, request_, events.append)
     done = [event.stage for event in events if isinstance(event, StageDone)]
     assert done == list(Stage)
     steps = [event.step for event in events if isinstance(event, Progress) and event.stage is Stage.VIEWS]
@@ -189,11 +180,11 @@ def test_cancelled_job_keeps_what_was_finished_and_goes_on(finished, tmp_path, r
         for name in STAGE_FILES[stage]:
             (start / name).unlink()
     with pytest.raises(Cancelled):
-        run(start, request_, cancel)
+        run_job(start, request_, cancel)
     assert not any((start / name).exists() for name in STAGE_FILES[stage])
     assert not list(start.glob(".part-*"))
     if stage not in (Stage.MATTE, Stage.VIEWS):
-        run(start, request_)
+        run_job(start, request_)
         assert contents(start) == contents(finished)
 
 
@@ -203,10 +194,10 @@ def test_full_graphics_card_names_the_lower_preset(tmp_path, request_, monkeypat
 
     monkeypatch.setattr(pipeline, "generate_views", fail)
     with pytest.raises(GpuMemoryError, match="views; use the preset draft"):
-        run(tmp_path, request_)
+        run_job(tmp_path, request_)
     cheapest = Request(image=request_.image, weights=request_.weights, preset=Preset.DRAFT)
     with pytest.raises(GpuMemoryError, match="close other programs"):
-        run(tmp_path, cheapest)
+        run_job(tmp_path, cheapest)
 
 
 @pytest.mark.parametrize("change", ["missing", "shape"])
@@ -220,7 +211,7 @@ def test_wrong_tensor_is_named_and_nothing_is_lost(tmp_path, request_, tiny_weig
     save_weights(state, weights, "occupancy", config=TINY_OCCUPANCY)
     request = Request(image=request_.image, weights=str(weights))
     with pytest.raises(WeightsError, match=r"leave\.weight"):
-        run(tmp_path / "job", request)
+        run_job(tmp_path / "job", request)
     assert (tmp_path / "job" / "views.png").exists()
 
 
@@ -228,4 +219,4 @@ def test_missing_network_is_named(tmp_path, request_, tiny_weights):
     weights = Path(shutil.copytree(tiny_weights, tmp_path / "weights"))
     (weights / "shape.safetensors").unlink()
     with pytest.raises(WeightsError, match=r"shape\.safetensors"):
-        run(tmp_path / "job", Request(image=request_.image, weights=str(weights)))
+        run_job(tmp_path / "job", Request(image=request_.image, weights=str(weights)))

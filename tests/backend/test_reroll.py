@@ -8,15 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from backend import pipeline, work
+from backend import work
 from backend.errors import ArtifactError, Cancelled
-from backend.jobs import Job
-from backend.models.cache import NetworkCache
 from backend.protocol import Progress, ProtocolError, Request, Stage
-from backend.work import Resources
-from tests.backend.quick import quick_presets
+from tests.backend.quick import quick_presets, run_job
 
-CPU = torch.device("cpu")
 TILE = 32
 
 
@@ -51,8 +47,7 @@ def folder(finished, tmp_path) -> Path:
 
 
 def run(folder: Path, *, on_event=lambda event: None, **request) -> dict[str, str]:
-    resources = Resources(device=CPU, networks=NetworkCache(CPU, is_keeping=False), matting_model=None)
-    report: dict = pipeline.run(Job(folder), Request(**request), resources, on_event=on_event, name="test")
+    report: dict = run_job(folder, Request(**request), on_event)
     return {name: entry["origin"] for name, entry in report["stages"].items()}
 
 
