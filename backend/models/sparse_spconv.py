@@ -7,13 +7,12 @@ pair of widths costs seconds of compiling, so a single generation does better wi
 import importlib
 import importlib.util
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import ModuleType
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-
-from backend.errors import ConfigError
 
 PACKAGE = "spconv_triton"
 
@@ -49,20 +48,16 @@ class ImplicitGemmConv(torch.autograd.Function):
         weight: Float[Tensor, "d x y z c"],
         pairs: Int[Tensor, "k n"],
     ) -> Float[Tensor, "n d"]:
-        """Convolve.
-
-        Raises:
-            ConfigError: The package is not installed, or the features are not on a GPU.
-        """
+        """Convolve features on a GPU, with the package at hand (`build_pyramid` sees to it)."""
         ctx.save_for_backward(feats, weight, pairs)
-        return _kernels(feats).conv_forward(feats.contiguous(), weight.flatten(1, 3), pairs, len(feats))
+        return _kernels().conv_forward(feats.contiguous(), weight.flatten(1, 3), pairs, len(feats))
 
     @staticmethod
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - torch types it as taking anything
         ctx: torch.autograd.function.BackwardCFunction, grad: Tensor
     ) -> tuple[Tensor | None, Tensor | None, None]:
         feats, weight, pairs = ctx.saved_tensors  # pyright: ignore[reportAssignmentType] - as saved
-        kernels, matrices, grad = _kernels(feats), weight.flatten(1, 3), grad.contiguous()
+        kernels, matrices, grad = _kernels(), weight.flatten(1, 3), grad.contiguous()
         grad_feats = grad_weight = None
         needs_feats, needs_weight, _ = ctx.needs_input_grad  # pyright: ignore[reportAssignmentType] - as many as inputs
         if needs_feats:
@@ -73,20 +68,14 @@ class ImplicitGemmConv(torch.autograd.Function):
         return grad_feats, grad_weight, None
 
 
-_FOUND: dict[str, ModuleType] = {}
-
-
-def _kernels(feats: Tensor) -> ModuleType:
+@lru_cache(maxsize=1)
+def _kernels() -> ModuleType:
     """The package's matrix products, set to few tiles."""
-    if not feats.is_cuda or not is_installed():
-        raise ConfigError(f"spconv-triton needs a GPU and the package {PACKAGE}; use the kernel 'gather'")
-    if PACKAGE not in _FOUND:
-        # Imported here because the package needs a GPU's compiler, which most machines do not have.
-        found = importlib.import_module(f"{PACKAGE}.pytorch._impl.gemm")
-        _keep(found._gather_gemm_kernel, PRODUCT_TILES)
-        _keep(found._dweight_masked_kernel, GRADIENT_TILES)
-        _FOUND[PACKAGE] = found
-    return _FOUND[PACKAGE]
+    # Imported here because the package needs a GPU's compiler, which most machines do not have.
+    found = importlib.import_module(f"{PACKAGE}.pytorch._impl.gemm")
+    _keep(found._gather_gemm_kernel, PRODUCT_TILES)
+    _keep(found._dweight_masked_kernel, GRADIENT_TILES)
+    return found
 
 
 def _keep(kernel: object, tiles: Sequence[Mapping[str, int]]) -> None:
