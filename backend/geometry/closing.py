@@ -9,6 +9,10 @@ The function is solved for exactly on the grid of half the resolution, whose cel
 unknown as a whole, and then smoothed on the full one.
 """
 
+import itertools
+import math
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -42,32 +46,47 @@ SWEEPS = 16
 
 
 def close_shell(shape: SparseShape, *, neck: int = NECKS[0]) -> Float[Tensor, "x y z"]:
-    """Dense signed distances in metres, whose zero level is closed and lies inside the grid.
+    """`spanned_shell` and `with_cavities_filled` in one."""
+    return with_cavities_filled(spanned_shell(shape), shape, neck=neck)
 
-    Voxels of the shape keep their values, but for cavities, which nobody can see and which are filled, and
-    for the outermost layer of the grid, which is open space. Elsewhere only the sign counts.
 
-    Raises:
-        ArtifactError: when the shape encloses nothing.
+def spanned_shell(shape: SparseShape) -> Float[Tensor, "x y z"]:
+    """Dense signed distances in truncations: those of the shape, and a membrane over the holes of its walls.
+
+    Voxels of the shape keep their values, but for the outermost layer of the grid, which is open space.
+    Elsewhere only the sign counts.
     """
     known, values = _scatter(shape)
     field = _sweep(known, values, _harmonic(known, values))
     sign = torch.where(field < 0, -1.0, 1.0)
-    field = torch.where(field.abs() < NEAREST_TO_ZERO, sign * NEAREST_TO_ZERO, field)
-    field = _with_open_border(field)
-    field = _with_open_border(torch.where(_cavities(field, neck), -field, field))
-    if not bool((field < 0).any()):
+    return _with_open_border(torch.where(field.abs() < NEAREST_TO_ZERO, sign * NEAREST_TO_ZERO, field))
+
+
+def with_cavities_filled(
+    field: Float[Tensor, "x y z"], shape: SparseShape, *, neck: int
+) -> Float[Tensor, "x y z"]:
+    """Dense signed distances in metres, whose zero level is closed and lies inside the grid.
+
+    Cavities, which nobody can see, are filled, and what lies behind openings of twice `neck` voxels.
+
+    Args:
+        field: What `spanned_shell` says of the shape.
+
+    Raises:
+        ArtifactError: when the shape encloses nothing.
+    """
+    filled = _with_open_border(torch.where(_cavities(field, neck), -field, field))
+    if not bool((filled < 0).any()):
         raise ArtifactError("The shape encloses no volume; generate it again with another seed or picture")
-    return field * shape.truncation
+    return filled * shape.truncation
 
 
-def with_tunnels_filled(field: Float[Tensor, "x y z"], *, reach: float) -> Float[Tensor, "x y z"]:
+def with_tunnels_filled(field: Float[Tensor, "x y z"], *, reach: int) -> Float[Tensor, "x y z"]:
     """Fill tunnels, slits and pits narrower than twice `reach` voxels; walls stay as thin as they are."""
     inside = (field < 0).numpy()
-    width = int(np.ceil(reach)) + 1
-    grown = np.asarray(ndimage.distance_transform_edt(~np.pad(inside, width))) <= reach
+    width = reach + 1
     middle = (slice(width, -width),) * 3
-    closed = (np.asarray(ndimage.distance_transform_edt(grown)) > reach)[middle]
+    closed = ~_dilated(~_dilated(np.pad(inside, width), reach), reach)[middle]
     filled = -field.abs().clamp_min(FILL_DEPTH / field.shape[0])
     return _with_open_border(torch.where(torch.from_numpy(closed & ~inside), filled, field))
 
@@ -191,7 +210,33 @@ def _enclosed(is_open: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
 
 
 def _dilated(cells: Bool[np.ndarray, "x y z"], reach: int) -> Bool[np.ndarray, "x y z"]:
-    """Cells no farther than `reach` from one of `cells`; round, since what is filled shows the shape."""
+    """Cells no farther than `reach` from one of `cells`; round, since what is filled shows the shape.
+
+    A ball is put together from runs along z, eight cells of which are one byte: ten times as fast as
+    distances.
+    """
     if not cells.any():
         return cells
-    return np.asarray(ndimage.distance_transform_edt(~cells)) <= reach
+    runs = [np.packbits(row, axis=2) for row in _stretched(cells, reach)]
+    total = np.zeros_like(runs[0])
+    for x, y in itertools.product(range(-reach, reach + 1), repeat=2):
+        if (left := reach**2 - x**2 - y**2) >= 0:
+            (to_x, from_x), (to_y, from_y) = _overlap(x), _overlap(y)
+            total[to_x, to_y] |= runs[math.isqrt(left)][from_x, from_y]
+    return np.unpackbits(total, axis=2, count=cells.shape[2]).view(bool)
+
+
+def _stretched(cells: Bool[np.ndarray, "x y z"], reach: int) -> Iterator[Bool[np.ndarray, "x y z"]]:
+    """Cells with those no farther than 0, 1, 2, ... `reach` along z."""
+    grown = cells.copy()
+    yield grown
+    for step in range(1, reach + 1):
+        grown[:, :, step:] |= cells[:, :, :-step]
+        grown[:, :, :-step] |= cells[:, :, step:]
+        yield grown
+
+
+def _overlap(shift: int) -> tuple[slice, slice]:
+    """Where along an axis a shifted grid covers the grid itself, and the part of it that does."""
+    ahead, behind = slice(max(shift, 0), min(shift, 0) or None), slice(max(-shift, 0), min(-shift, 0) or None)
+    return ahead, behind

@@ -23,7 +23,8 @@ def turn_edges(mesh: Mesh) -> Mesh:
     vertices = mesh.vertices.astype(np.float64)
     for _ in range(MAX_ROUNDS):
         quads, pair = _quads(faces)
-        gain = _gains(vertices, quads, _edge_keys(faces))
+        angles = smallest_angles(vertices, faces)[pair].min(axis=1)
+        gain = _gains(vertices, quads, angles, _edge_keys(faces))
         chosen = _apart(gain, pair, quads)
         if not chosen.any():
             break
@@ -62,14 +63,14 @@ def _quads(faces: Int[np.ndarray, "f 3"]) -> tuple[Int[np.ndarray, "q 4"], Int[n
 
 
 def _gains(
-    vertices: Float[np.ndarray, "v 3"], quads: Int[np.ndarray, "q 4"], keys: Int[np.ndarray, " e"]
+    vertices: Float[np.ndarray, "v 3"],
+    quads: Int[np.ndarray, "q 4"],
+    before: Float[np.ndarray, " q"],
+    keys: Int[np.ndarray, " e"],
 ) -> Float[np.ndarray, " q"]:
-    """By how much turning an edge opens the smallest angle of its two faces; 0 where it must not turn."""
+    """By how much turning an edge opens the smallest angle around, now `before`; 0 where it must not turn."""
     gain = np.zeros(len(quads))
-    a, b, c, d = quads.T
-    before = np.minimum(
-        smallest_angles(vertices, quads[:, [0, 1, 2]]), smallest_angles(vertices, quads[:, [1, 0, 3]])
-    )
+    _, _, c, d = quads.T
     new = np.sort(np.stack([c, d], axis=1), axis=1)
     maybe = (before < SLIVER) & ~np.isin(new[:, 0] << 32 | new[:, 1], keys)
     a, b, c, d = quads[maybe].T

@@ -55,7 +55,9 @@ def _nearest_colours(
 ) -> Float32[np.ndarray, "v 3"]:
     centres = voxel_centres(shape.coords.cpu(), shape.resolution).numpy()
     count = min(NUM_NEAREST, len(centres))
-    distance, found = KDTree(centres).query(positions, k=count)
+    # A tree that is not balanced is made in a third of the time.
+    tree = KDTree(centres, balanced_tree=False, compact_nodes=False)
+    distance, found = tree.query(positions, k=count)
     distance, found = (np.asarray(part).reshape(-1, count) for part in (distance, found))
     weight = 1 / np.maximum(distance, 1e-6)
     weight /= weight.sum(axis=1, keepdims=True)

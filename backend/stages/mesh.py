@@ -9,7 +9,7 @@ from torch import Tensor
 from backend.artifacts import SparseShape
 from backend.errors import ArtifactError, OnStep, ignore_steps
 from backend.geometry.cleanup import drop_specks, smooth
-from backend.geometry.closing import NECKS, close_shell, with_tunnels_filled
+from backend.geometry.closing import NECKS, spanned_shell, with_cavities_filled, with_tunnels_filled
 from backend.geometry.flat_base import base_height, cut_below, flattened, is_on_base
 from backend.geometry.flips import turn_edges
 from backend.geometry.marching import shape_colours, zero_level
@@ -81,19 +81,20 @@ def fine_mesh(shape: SparseShape, *, is_standing: bool = False) -> FineMesh:
     """
     if len(shape.coords) == 0:
         raise ArtifactError("The shape has no voxels; generate it again with another seed or picture")
-    best = _closed(shape, NECKS[0], is_standing)
+    spanned = spanned_shell(shape)
+    best = _closed(spanned, shape, NECKS[0], is_standing)
     for neck in NECKS[1:]:
         if num_tunnels(best.mesh) <= MAX_TUNNELS:
             break
-        wider = _closed(shape, neck, is_standing)
+        wider = _closed(spanned, shape, neck, is_standing)
         if num_tunnels(wider.mesh) < num_tunnels(best.mesh):
             best = wider
     return replace(best, mesh=with_colours(best.mesh, shape_colours(shape, best.mesh.vertices)))
 
 
-def _closed(shape: SparseShape, neck: int, is_standing: bool) -> FineMesh:
+def _closed(spanned: Float[Tensor, "x y z"], shape: SparseShape, neck: int, is_standing: bool) -> FineMesh:
     """The surface without colours, hollows behind openings of twice `neck` voxels filled."""
-    field = close_shell(shape, neck=neck)
+    field = with_cavities_filled(spanned, shape, neck=neck)
     base = base_height(field) if is_standing else None
     if base is not None:
         field = cut_below(field, base)
