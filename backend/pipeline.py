@@ -316,7 +316,7 @@ def _run_stage(
     facts: dict[str, Json] = {}
     with memory_errors(stage, work.request.preset):
         job.replace(stage, source, lambda parts: facts.update(RULES[stage].make(work, parts, on_step) or {}))
-    work.resources.networks.stage_ended()
+    work.resources.networks.work_ended()
     seconds = time.monotonic() - start
     log.info("job %s: %s took %.2f s", name, stage, seconds)
     seed = work.seed(stage)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from backend.devices import free_caches, memory
+from backend.models.component_layout import load_component, tensor_files
 from backend.models.weights import load_network, weight_files
 
 ConfigT = TypeVar("ConfigT")
@@ -40,7 +41,19 @@ class NetworkCache:
             self._networks[key] = load_network(net_class, config_class, folder, name, device=self.device)
         return cast("NetT", self._networks[key])
 
-    def stage_ended(self) -> None:
+    def component(self, net_class: type[NetT], folder: Path, *, dtype: torch.dtype) -> NetT:
+        """The network in a component's folder of public weights.
+
+        Raises:
+            WeightsError: when it is missing, damaged or does not fit its class.
+        """
+        files = tensor_files(folder)
+        key = (dtype, *((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+        if key not in self._networks:
+            self._networks[key] = load_component(net_class, folder, device=self.device, dtype=dtype)
+        return cast("NetT", self._networks[key])
+
+    def work_ended(self) -> None:
         """Let go of everything where memory is short or nothing comes after this job."""
         free, _ = memory(self.device)
         if not self.is_keeping or free < KEEP_FREE_BYTES:

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -22,6 +23,7 @@ from backend.errors import ConfigError, WeightsError
 QUANTIZED_SUFFIX, SCALE_SUFFIX = "::int8", "::scale"
 MIN_QUANTIZED_ELEMENTS = 4096
 MAX_SHARD_BYTES = 14 * 2**20
+_BLOCK = 2**22
 
 
 ConfigT = TypeVar("ConfigT")
@@ -223,8 +225,18 @@ def load_network(
 
 
 def checksum(files: Iterable[Path]) -> str:
-    """SHA-256 over the bytes of `files`, in the given order."""
+    """SHA-256 over the bytes of `files`, in the given order; read again only when a file has changed."""
+    listed = tuple(files)
+    stats = [file.stat() for file in listed]
+    return _checksum(listed, tuple((stat.st_size, stat.st_mtime_ns) for stat in stats))
+
+
+@lru_cache(maxsize=64)
+def _checksum(files: tuple[Path, ...], _state: tuple[tuple[int, int], ...]) -> str:
+    """`_state` stands for the bytes, which may be gigabytes."""
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.read_bytes())
+        with file.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
     return digest.hexdigest()
