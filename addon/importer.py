@@ -1,4 +1,4 @@
-"""Putting a finished mesh into the artist's scene, by the data API in one go.
+"""Putting a finished mesh into the artist's scene, by the data API in short steps.
 
 Never an import operator: those leave Edit Mode and change the selection behind the artist's back.
 """
@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import bmesh
 import bpy
@@ -17,20 +16,17 @@ from . import assets
 from .errors import AddonError, MeshFileError
 from .frames import Frame, frame_of, standing
 from .glb import GlbMesh
+from .kept import Kept
 from .placement import Placement, Treatment
+from .surface import Steps, Surface, finish, weld
 from .units import metres_per_unit
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["Placement", "Provenance", "Surface", "Treatment", "build_mesh", "import_mesh", "weld"]
+__all__ = ["Placement", "Provenance", "Treatment", "build_mesh", "import_mesh", "import_steps"]
 
 ROUGHNESS = 0.6
 PROPERTY_PREFIX = "one2345_"
 _TEXTURE_FILE, _NORMALS_FILE = "texture.png", "normals.png"
 _MAX_QUAD_ANGLE = math.radians(40)
-_KEY_FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
-"""Large odd numbers that spread the bits of coordinates."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,78 +39,80 @@ class Provenance:
     properties: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Surface:
-    """Plain arrays of a mesh whose texture seams are joined, ready to be handed to Blender."""
-
-    vertices: "NDArray[np.float32]"
-    corners: "NDArray[np.int32]"
-    """Vertices of each triangle, f x 3."""
-    uvs: "NDArray[np.float32]"
-    """Texture coordinates of each triangle's corners, 3 f x 2."""
-
-
-def weld(glb: GlbMesh) -> Surface:
-    """Join the copies of a vertex that the file keeps on each side of a texture seam.
-
-    Blender keeps texture coordinates by face corner, so the artist gets a connected surface.
-    """
-    vertices, vertex_from_row = _distinct(glb.positions)
-    corners = vertex_from_row[glb.triangles].astype(np.int32)
-    is_flat = (corners == np.roll(corners, 1, axis=1)).any(axis=1)
-    return Surface(vertices, corners[~is_flat], glb.uvs[glb.triangles[~is_flat].ravel()].astype(np.float32))
-
-
-def _distinct(points: "NDArray[np.float32]") -> "tuple[NDArray[np.float32], NDArray[np.intp]]":
-    """Points without repeats, in their own order, and which of them each point is.
-
-    Sorting one number a point takes a third of the time that sorting rows does; that two points share a
-    number is so unlikely that rows are sorted only then.
-    """
-    bits = (points + 0.0).view(np.uint32).astype(np.uint64)  # the sum makes minus zero plain zero
-    keys = (bits * _KEY_FACTORS).sum(axis=1, dtype=np.uint64)
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    distinct, rows = points[first[order]], rank[inverse.reshape(-1)]
-    if np.array_equal(distinct[rows], points):
-        return distinct, rows
-    distinct, rows = np.unique(points, axis=0, return_inverse=True)
-    return distinct, rows.reshape(-1)
-
-
 def import_mesh(
-    glb: GlbMesh,
-    *,
-    placement: Placement,
-    provenance: Provenance,
-    treatment: Treatment | None = None,
-    surface: Surface | None = None,
+    glb: GlbMesh, *, placement: Placement, provenance: Provenance, treatment: Treatment | None = None
 ) -> bpy.types.Object:
+    """Do all of `import_steps` at once.
+
+    Raises:
+        AddonError: no scene is open, or a texture that is not packed cannot be written.
+    """
+    return finish(import_steps(glb, placement=placement, provenance=provenance, treatment=treatment))
+
+
+def import_steps(
+    glb: GlbMesh, *, placement: Placement, provenance: Provenance, treatment: Treatment | None = None
+) -> Steps[bpy.types.Object]:
     """Add the mesh to the scene as one undo step, with the artist's mode left as it is.
 
-    `surface` is what `weld` has made of the mesh, if that was done before.
-
     In Object Mode the new object becomes the only selected and the active one, as after
-    Add > Mesh; in any other mode selection and active object stay untouched.
+    Add > Mesh; in any other mode selection and active object stay untouched. The scene changes in the last
+    step alone; steps that are given up leave nothing behind.
 
     Raises:
         AddonError: no scene is open, or a texture that is not packed cannot be written.
     """
     treatment = treatment or Treatment()
-    scene = _scene(placement.scene)
+    name = provenance.name
+    surface = yield from weld(glb)
+    yield
+    # The frame is fixed here, by the object as it stands now and the scene's unit.
+    frame = _frame(surface, placement)
     folder = None if treatment.pack else provenance.folder
-    image = _image(provenance.name, glb.texture_png, folder and folder / _TEXTURE_FILE)
-    normals = None
-    if glb.normal_png is not None:
-        normals = _image(f"{provenance.name} normals", glb.normal_png, folder and folder / _NORMALS_FILE)
-    other = bpy.data.objects.get(placement.aligned_to) if placement.aligned_to else None
-    frame = frame_of(other) or standing(glb.positions, placement.size / metres_per_unit(scene))
-    mesh = build_mesh(surface or weld(glb), name=provenance.name, frame=frame)
-    if treatment.quads:
-        _join_triangles(mesh)
-    mesh.materials.append(new_material(provenance.name, image, normals))
+    image = Kept("images", lambda: _image(name, glb.texture_png, folder and folder / _TEXTURE_FILE))
+    normals = Kept("images", lambda: _normals(glb, name, folder)) if glb.normal_png else None
+    material = Kept("materials", lambda: new_material(name, image.get(), normals and normals.get()))
+    mesh = Kept("meshes", lambda: build_mesh(surface, name=name, frame=frame))
+    try:
+        material.get()
+        yield
+        built = mesh.get()
+        if treatment.quads:
+            yield
+            _join_triangles(built)
+        yield
+        return _put_in(mesh.get(), material.get(), frame, placement, provenance, treatment)
+    finally:
+        for kept in filter(None, (mesh, material, image, normals)):
+            kept.drop_if_unused()
+
+
+def _frame(surface: Surface, placement: Placement) -> Frame:
+    other = _other(placement)
+    return frame_of(other) or standing(
+        surface.vertices, placement.size / metres_per_unit(_scene(placement.scene))
+    )
+
+
+def _other(placement: Placement) -> bpy.types.Object | None:
+    return bpy.data.objects.get(placement.aligned_to) if placement.aligned_to else None
+
+
+def _normals(glb: GlbMesh, name: str, folder: Path | None) -> bpy.types.Image:
+    return _image(f"{name} normals", glb.normal_png or b"", folder and folder / _NORMALS_FILE)
+
+
+def _put_in(
+    mesh: bpy.types.Mesh,
+    material: bpy.types.Material,
+    frame: Frame,
+    placement: Placement,
+    provenance: Provenance,
+    treatment: Treatment,
+) -> bpy.types.Object:
+    """Make the object, and the one undo step."""
+    scene, other = _scene(placement.scene), _other(placement)
+    mesh.materials.append(material)
     obj = bpy.data.objects.new(provenance.name, mesh)
     frame.put_on(obj)
     if other is not None:
@@ -134,21 +132,24 @@ def import_mesh(
 
 
 def build_mesh(surface: Surface, *, name: str, frame: Frame) -> bpy.types.Mesh:
-    """Make the mesh datablock: smooth, in the coordinates that the frame gives."""
+    """Make the mesh datablock: smooth, in the coordinates that the frame gives.
+
+    Attributes take arrays as they are; `vertices`, `edges` and `loops` would set one after the other.
+    """
     corners = surface.corners
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(len(surface.vertices))
+    mesh.edges.add(len(surface.edges))
     mesh.loops.add(corners.size)
     mesh.polygons.add(len(corners))
-    mesh.vertices.foreach_set("co", frame.to_own(surface.vertices).ravel())
-    # The attribute takes the array as it is; `loops` would set one corner after the other.
+    mesh.attributes["position"].data.foreach_set("vector", frame.to_own(surface.vertices).ravel())
+    mesh.attributes[".edge_verts"].data.foreach_set("value", surface.edges.ravel())
     mesh.attributes[".corner_vert"].data.foreach_set("value", corners.ravel())
+    mesh.attributes[".corner_edge"].data.foreach_set("value", surface.corner_edges)
     mesh.polygons.foreach_set("loop_start", np.arange(0, corners.size, 3, dtype=np.int32))
-    mesh.polygons.foreach_set("use_smooth", np.ones(len(corners), dtype=bool))
     layer = mesh.uv_layers.new(name="UVMap", do_init=False)
     layer.uv.foreach_set("vector", surface.uvs.ravel())
-    mesh.update(calc_edges=True)
-    mesh.validate()
+    mesh.update()
     return mesh
 
 

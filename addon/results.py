@@ -5,16 +5,13 @@ from pathlib import Path
 import bpy
 
 from ..backend import protocol
-from . import jobs, journal
+from . import importer, jobs, journal
 from .errors import JobError
-from .glb import GlbMesh, read_glb
-from .importer import Provenance, Surface, import_mesh, weld
+from .glb import read_glb
 from .job import Job, JobState
 from .placement import Placement
+from .surface import Steps, finish
 from .texts import tr
-
-_prepared: dict[str, tuple[GlbMesh, Surface]] = {}
-"""Meshes read and welded, by job, that are imported next; an import in one go would be felt."""
 
 
 def result(job_id: str) -> Path:
@@ -51,38 +48,27 @@ def import_result(job_id: str, placement: Placement | None = None) -> bpy.types.
     Raises:
         AddonError: the job has no mesh, or its file was damaged since.
     """
-    job = jobs.status(job_id)
-    path = result(job_id)
-    glb, surface = _prepared.pop(job_id, None) or _read(path)
-    obj = import_mesh(
-        glb,
-        surface=surface,
-        placement=placement or job.placement,
-        treatment=job.treatment,
-        provenance=Provenance(name=job.title, folder=job.folder, properties=_properties(job)),
-    )
-    job.object_name, job.wants_import, job.message = obj.name, False, ""
-    journal.write(job)
-    return obj
+    return finish(import_steps(job_id, placement))
 
 
-def prepare(job_id: str) -> None:
-    """Read a job's mesh, so that `import_result` has less to do.
+def import_steps(job_id: str, placement: Placement | None = None) -> Steps[bpy.types.Object]:
+    """Do the same in steps that are too short to be felt; the last one changes the scene.
 
     Raises:
         AddonError: the job has no mesh, or its file was damaged since.
     """
-    _prepared[job_id] = _read(result(job_id))
-
-
-def is_prepared(job_id: str) -> bool:
-    """Whether a job's mesh was read before."""
-    return job_id in _prepared
-
-
-def _read(path: Path) -> tuple[GlbMesh, Surface]:
-    glb = read_glb(path)
-    return glb, weld(glb)
+    job = jobs.status(job_id)
+    glb = read_glb(result(job_id))
+    yield
+    obj = yield from importer.import_steps(
+        glb,
+        placement=placement or job.placement,
+        treatment=job.treatment,
+        provenance=importer.Provenance(name=job.title, folder=job.folder, properties=_properties(job)),
+    )
+    job.object_name, job.wants_import, job.message = obj.name, False, ""
+    journal.write(job)
+    return obj
 
 
 def _properties(job: Job) -> dict[str, str | int | float]:

@@ -17,6 +17,10 @@ log = logging.getLogger(__name__)
 
 BUSY_S = 0.1
 IDLE_S = 1.0
+IMPORT_S = 0.02
+"""Between two ticks of an import."""
+STEP_BUDGET_S = 0.001
+"""A tick of an import begins no step after that; the longest step takes twice that."""
 PULSE_S = 0.5
 """Between two drawings of a clock that runs."""
 NUM_EARLIER = 50
@@ -26,6 +30,8 @@ RECALL_S = 0.02
 _last_pulse = 0.0
 _reading: list[Iterator[Job]] = []
 """Earlier jobs that are being listed."""
+_importing: dict[str, Iterator[None]] = {}
+"""What is left to do of the one import that is under way, by job."""
 
 
 def start() -> None:
@@ -46,6 +52,7 @@ def start_recall() -> None:
 def stop() -> None:
     """End all timers."""
     _reading.clear()
+    _importing.clear()
     for function in (_tick, _recall):
         if bpy.app.timers.is_registered(function):
             bpy.app.timers.unregister(function)
@@ -90,8 +97,15 @@ def tick() -> float | None:
     overlay.prune()
     if has_new_shape:
         redraw(kinds=("UI", "WINDOW"))
-    elif changed or waiting or jobs.SESSION.client.state is not state_before or _is_pulse():
+    elif (
+        changed
+        or (waiting and not _importing)
+        or jobs.SESSION.client.state is not state_before
+        or _is_pulse()
+    ):
         redraw()
+    if _importing:
+        return IMPORT_S
     if jobs.open_jobs() or waiting:
         return BUSY_S
     return IDLE_S if jobs.SESSION.client.is_alive else None
@@ -129,19 +143,35 @@ def _tick() -> float | None:
 
 
 def _import(job: Job) -> None:
-    """Read a job's mesh in one tick and put it into the scene in the next."""
-    is_ready = job.deliver is not None or results.is_prepared(job.id)
-    job.wants_import = not is_ready and job.file_number == jobs.SESSION.file_number
+    """Bring a job's result some steps nearer to the scene."""
     if job.file_number != jobs.SESSION.file_number:
+        job.wants_import = False
         job.message = "Another file was opened meanwhile. Import it where you want it."
+        _importing.clear()
         return
     try:
-        if is_ready:
+        if job.deliver is not None:
+            job.wants_import = False
             results.deliver(job.id)
-        else:
-            results.prepare(job.id)
+        elif _is_imported(job.id):
+            _importing.clear()
     except AddonError as error:
+        _importing.clear()
         job.wants_import, job.message = False, str(error)
+
+
+def _is_imported(job_id: str) -> bool:
+    """Go on with a job's import; returns whether it has come to its end."""
+    if job_id not in _importing:
+        _importing.clear()
+        _importing[job_id] = results.import_steps(job_id)
+    return take_steps(_importing[job_id])
+
+
+def take_steps(steps: Iterator[None]) -> bool:
+    """Take steps for as long as a tick may last; returns whether there are none left."""
+    until = time.perf_counter() + STEP_BUDGET_S
+    return all(time.perf_counter() <= until for _ in steps)
 
 
 @bpy.app.handlers.persistent

@@ -36,3 +36,12 @@ def write_subject(path):
     """The tetrahedron as the file that a job leaves."""
     path.write_bytes(encode_glb(textured_tetrahedron(), extras={"seed": 7}))
     return path
+
+
+def sheet(side):
+    """Points and triangles of a bent sheet, 2 (side - 1)^2 of them, each with three points of its own."""
+    x, y = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
+    points = np.stack([x.ravel(), y.ravel(), (x * y).ravel() / side], axis=1) / side
+    corner = (np.arange(side - 1)[:, None] * side + np.arange(side - 1)).reshape(-1, 1, 1)
+    triangles = (corner + np.array([[0, side, side + 1], [0, side + 1, 1]])).reshape(-1, 3)
+    return points[triangles.ravel()].astype(np.float32), np.arange(triangles.size).reshape(-1, 3)

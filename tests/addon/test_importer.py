@@ -63,21 +63,6 @@ def test_seams_are_welded_and_faces_look_outwards(mesh_file):
         assert polygon.use_smooth
 
 
-def test_points_that_differ_in_the_sign_of_zero_are_one():
-    points = np.array([[0.0, 1.0, 2.0], [-0.0, 1.0, 2.0], [0.0, 1.0, 3.0], [0.0, 1.0, 2.0]], dtype=np.float32)
-    distinct, rows = importer._distinct(points)
-    np.testing.assert_array_equal(distinct, points[[0, 2]])
-    np.testing.assert_array_equal(rows, [0, 0, 1, 0])
-
-
-def test_points_are_told_apart_though_their_keys_are_alike(monkeypatch):
-    monkeypatch.setattr(importer, "_KEY_FACTORS", np.zeros(3, dtype=np.uint64))
-    points = np.random.default_rng(0).random((20, 3)).astype(np.float32)[[*range(20), 3, 5]]
-    distinct, rows = importer._distinct(points)
-    assert len(distinct) == 20
-    np.testing.assert_array_equal(distinct[rows], points)
-
-
 def test_every_face_gets_its_colour_from_the_packed_texture(mesh_file):
     obj = add(mesh_file)
     nodes = obj.active_material.node_tree.nodes
@@ -121,6 +106,54 @@ def test_one_undo_takes_all_of_it_away_and_one_redo_brings_it_back(mesh_file):
         assert "toy" not in kind
     bpy.ops.ed.redo()
     assert bpy.data.objects["toy"].active_material.node_tree.nodes
+
+
+def steps_of(mesh_file, **treatment):
+    return importer.import_steps(
+        mesh_file,
+        placement=importer.Placement(),
+        provenance=importer.Provenance(name="toy"),
+        treatment=importer.Treatment(**treatment),
+    )
+
+
+def test_the_scene_changes_in_the_last_step_alone(mesh_file):
+    steps = steps_of(mesh_file)
+    for _ in steps:
+        assert not bpy.data.objects
+    assert [item.name for item in bpy.context.scene.objects] == ["toy"]
+
+
+def test_an_import_that_is_given_up_leaves_nothing(mesh_file):
+    mesh_file = replace(mesh_file, normal_png=mesh_file.texture_png)
+    num_steps = sum(1 for _ in steps_of(mesh_file))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    for stop in range(1, num_steps + 1):
+        steps = steps_of(mesh_file)
+        for _ in range(stop):
+            next(steps)
+        steps.close()
+        for kind in (bpy.data.objects, bpy.data.meshes, bpy.data.materials, bpy.data.images):
+            assert not kind
+
+
+def test_an_undo_between_two_steps_harms_no_import(mesh_file):
+    num_steps = sum(1 for _ in steps_of(mesh_file))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    for stop in range(num_steps + 1):
+        bpy.ops.ed.undo_push(message="before")
+        bpy.ops.mesh.primitive_cube_add()
+        bpy.ops.ed.undo_push(message="cube")
+        steps = steps_of(mesh_file)
+        for _ in range(stop):
+            next(steps)
+        bpy.ops.ed.undo()
+        for _ in steps:
+            pass
+        (obj,) = bpy.context.scene.objects
+        assert obj.active_material.node_tree.nodes
+        assert len(obj.data.polygons) == 4
+        bpy.data.objects.remove(obj)
 
 
 def test_in_object_mode_the_new_object_alone_is_selected_and_active(mesh_file):
