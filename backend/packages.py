@@ -104,12 +104,13 @@ class Uv:
     kit: Path | None = None
 
     def install(self, *, python: Path, locks: Sequence[Path], is_dry: bool, watch: Watch) -> None:
-        """Install what hash-locked files name, as binaries, into the environment of a Python.
+        """Install what hash-locked files name and nothing else, as binaries, into a Python's environment.
 
         Raises:
             One2345Error: the disk is full, the network is gone, or a package is not what it should be.
         """
-        options = ["--require-hashes", "--only-binary", ":all:", *self._sources(locks)]
+        # Without resolving: the locks are complete, and torch's index has other files under names it shares.
+        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", *self._sources(locks)]
         if is_dry:
             options.append("--dry-run")
         files = [part for lock in locks for part in ("-r", str(lock))]

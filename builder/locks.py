@@ -1,21 +1,20 @@
 """The locks: every package for every platform, with hashes and without addresses."""
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 from builder.environment import setup
-from builder.shell import PYTHON, REQUIREMENTS, BuildError, ask, run, say
+from builder.shell import PYTHON, REQUIREMENTS, BuildError, ask, run
+from builder.torch_wheels import TorchWheel, download_bytes, read_wheels, wheels_of
 from builder.wheels import UV_PLATFORMS
 
 UNIVERSAL = ("--universal", "--python-version", "3.11")
 
-TORCH_INDEXES = {"torch-cpu": "cpu", "torch-cuda12": "cu126", "torch-cuda13": "cu130"}
-"""Builds of torch that lie in an index of their own, which uv knows by these words.
+TORCH_BUILDS = ("torch-cpu", "torch-cuda12", "torch-cuda13")
+"""Builds of torch that lie in an index of their own.
 
 `torch` is the build of the usual index: CUDA 13 on Linux, for the processor on Windows and for Macs.
 """
@@ -32,25 +31,18 @@ _TAGS = {
 _PYTHONS = r"-(cp311-cp311|cp3\d+-abi3|py3-none|py2\.py3-none|cp311-none)[-.]"
 
 
-def compile_lock(names: Sequence[str], target: Path, *options: str | Path) -> bool:
-    """Resolve requirements/NAME.in of all names into one file; returns whether uv could."""
-    files = [REQUIREMENTS / f"{name}.in" for name in names]
-    command = [PYTHON, "-m", "uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--upgrade"]
-    return run([*command, *options, *files, "--output-file", target]) == 0
-
-
 def resolve(names: Sequence[str], target: Path, *options: str | Path) -> None:
     """Resolve requirements/NAME.in of all names into one file, or stop."""
-    if not compile_lock(names, target, *options):
-        raise BuildError(f"uv could not resolve {', '.join(names)}; its words stand above.")
+    files = [REQUIREMENTS / f"{name}.in" for name in names]
+    compile_lock(files, target, "--upgrade", *options)
 
 
-def local_links() -> list[str]:
-    """Options that name the folders of wheels which this machine's pip is told of."""
-    links = os.environ.get("PIP_FIND_LINKS") or ask(
-        [PYTHON, "-m", "pip", "config", "get", "global.find-links"]
-    )
-    return [part for link in (links or "").split() for part in ("--find-links", link)]
+def compile_lock(files: Sequence[Path], target: Path, *options: str | Path) -> None:
+    """Resolve files of requirements into one file, or stop."""
+    command = [PYTHON, "-m", "uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header"]
+    if run([*command, *options, *files, "--output-file", target]):
+        names = ", ".join(path.stem for path in files)
+        raise BuildError(f"uv could not resolve {names}; its words stand above.")
 
 
 def lock() -> None:
@@ -63,23 +55,35 @@ def lock() -> None:
         hashed = (*UNIVERSAL, "--generate-hashes", "--constraint", agreed)
         for name in ("runtime", "blender", "development", "torch", "bootstrap"):
             resolve((name,), REQUIREMENTS / f"{name}.txt", *hashed)
-        for name, backend in TORCH_INDEXES.items():
-            lock_torch(name, backend, *hashed)
+        for name in TORCH_BUILDS:
+            lock_torch(name, *hashed)
     unpacked = ("--no-deps", "--python-version", "3.10", "--generate-hashes")
     resolve(("models",), REQUIREMENTS / "models.txt", *unpacked)
     measure()
 
 
-def lock_torch(name: str, backend: str, *options: str | Path) -> None:
-    """Lock a build of torch that lies in an index of its own; where that cannot be reached, say so."""
-    target = REQUIREMENTS / f"{name}.txt"
-    if compile_lock((name,), target, *options, "--torch-backend", backend):
-        return
-    if backend == "cpu" and compile_lock((name,), target, *options, *local_links()):
-        say(f"lock: the index of {backend} cannot be reached; {name} knows only this machine's own wheel")
-        return
-    kept = "the older lock stays" if target.exists() else "there is no lock for it"
-    say(f"lock: the index of {backend} cannot be reached; {kept}: {name}")
+def lock_torch(name: str, *options: str | Path) -> None:
+    """Lock what a build of torch needs, and add torch itself by the checksums of its table."""
+    torch, others = _parted(REQUIREMENTS / f"{name}.in")
+    hashes = [f"    --hash=sha256:{sha}" for sha in sorted(wheel.sha256 for wheel in torch_wheels(torch))]
+    with tempfile.TemporaryDirectory(dir=REQUIREMENTS) as folder:
+        needs, locked = Path(folder, f"{name}.in"), Path(folder, "locked.txt")
+        needs.write_text(others.replace("-r ", f"-r {REQUIREMENTS}/"), "utf-8")
+        compile_lock([needs], locked, *options)
+        text = locked.read_text("utf-8") + " \\\n".join([torch, *hashes]) + "\n"
+    entries = re.split(r"\n(?=\S)", text.strip())
+    (REQUIREMENTS / f"{name}.txt").write_text("\n".join(sorted(entries)) + "\n", "utf-8")
+
+
+def torch_wheels(requirement: str) -> list[TorchWheel]:
+    """The wheels that requirements/pytorch-wheels.txt names for `torch==VERSION`."""
+    return wheels_of(requirement, read_wheels(REQUIREMENTS / "pytorch-wheels.txt"))
+
+
+def _parted(path: Path) -> tuple[str, str]:
+    """The line of torch itself (empty without one), and the rest of a file of requirements."""
+    torch = re.search(r"(?m)^torch==[^\s\\]+", text := path.read_text("utf-8"))
+    return (torch[0], re.sub(r"(?m)^torch==.*\n(\s+--hash.*\n)*", "", text)) if torch else ("", text)
 
 
 def measure() -> None:
@@ -96,16 +100,20 @@ def _download_bytes(path: Path, platform: str, uv_platform: str) -> int:
     """Bytes of the wheels that a platform takes from a lock; 0 where the platform cannot use it."""
     import tomllib  # Not above: an older Python must get as far as looking for a newer one.
 
+    torch, others = _parted(path) if path.stem in TORCH_BUILDS else ("", path.read_text("utf-8"))
+    torch_bytes = download_bytes(torch_wheels(torch), platform) if torch else 0
+    if torch and not torch_bytes:
+        return 0
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "pylock.toml")
+        needs, target = Path(folder, "needs.txt"), Path(folder, "pylock.toml")
+        needs.write_text(others, "utf-8")
         command = [PYTHON, "-m", "uv", "pip", "compile", "--quiet", "--no-deps", "--format", "pylock.toml"]
-        links = local_links() if path.name == "torch-cpu.txt" else []
-        options = ("--python-platform", uv_platform, "--python-version", "3.11", *links)
-        if ask([*command, *options, path, "--output-file", target], extra=MACOS_FLOOR) is None:
+        options = ("--python-platform", uv_platform, "--python-version", "3.11")
+        if ask([*command, *options, needs, "--output-file", target], extra=MACOS_FLOOR) is None:
             return 0
         packages = tomllib.loads(target.read_text("utf-8")).get("packages", [])
     sizes = [_wheel_bytes(package.get("wheels", []), platform) for package in packages]
-    return 0 if None in sizes else sum(size for size in sizes if size)
+    return 0 if None in sizes else torch_bytes + sum(size for size in sizes if size)
 
 
 def _wheel_bytes(wheels: Sequence[Mapping[str, object]], platform: str) -> int | None:
@@ -114,6 +122,5 @@ def _wheel_bytes(wheels: Sequence[Mapping[str, object]], platform: str) -> int |
     for wheel in wheels:
         name = str(wheel.get("name") or wheel.get("url") or wheel.get("path") or "").rpartition("/")[2]
         if re.search(_TAGS[platform], name) and re.search(_PYTHONS, name):
-            place = Path(unquote(urlparse(str(wheel.get("url", ""))).path))
-            found.append(int(str(wheel.get("size") or (place.stat().st_size if place.is_file() else 0))))
+            found.append(int(str(wheel.get("size") or 0)))
     return max(found, default=None)

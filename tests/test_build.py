@@ -8,9 +8,11 @@ import sys
 import pytest
 
 import build
+from backend.install.options import SUPPORTED_PYTHONS
 from builder import environment, extension, locks, shell, wheels
+from builder.torch_wheels import read_wheels, wheels_of
 
-LOCKS = ("runtime", "torch-cpu", "torch", "blender", "development", "models", "bootstrap")
+LOCKS = tuple(sorted(path.stem for path in shell.REQUIREMENTS.glob("*.txt") if path.stem != "pytorch-wheels"))
 
 
 @pytest.fixture
@@ -122,9 +124,10 @@ def test_lock_pins_and_hashes_every_package_and_names_no_address(name):
 
 def test_locks_agree_on_every_package_they_share():
     versions = {}
-    for name in set(LOCKS) - {"torch", "models"}:
+    # Two builds of torch never lie in one environment.
+    for name in set(LOCKS) - {"torch", "torch-cuda12", "models"}:
         for line in (shell.REQUIREMENTS / f"{name}.txt").read_text("utf-8").splitlines():
-            if not line.startswith(" "):
+            if not line.startswith((" ", "torch==")):
                 package, version = line.removesuffix("\\").strip().split("==", 1)
                 versions.setdefault(package, set()).add(version)
     # A package may have one version for each of several Pythons, told apart by its marker.
@@ -150,7 +153,7 @@ def test_staged_extension_holds_no_training_code_nor_caches(staged):
 def test_staged_extension_holds_the_locks_that_the_installer_reads(staged):
     names = {path.name for path in (staged / "requirements").iterdir()}
     assert {"runtime.txt", "torch.txt", "torch-cpu.txt", "models.txt", "sizes.json"} <= names
-    assert not names & {"blender.txt", "development.txt"}
+    assert not names & {"blender.txt", "development.txt", "pytorch-wheels.txt"}
 
 
 def test_platform_zip_bundles_that_platforms_uv_alone(tmp_path, monkeypatch):
@@ -182,6 +185,40 @@ def test_uv_of_another_version_is_fetched_anew(tmp_path, monkeypatch):
 def test_download_sizes_are_known_for_every_platform_of_the_runtime():
     sizes = json.loads(locks.SIZES.read_text("utf-8"))
     assert set(sizes["runtime.txt"]) == set(wheels.UV_PLATFORMS)
+
+
+def test_every_wheel_of_torch_is_in_the_lock_of_its_build():
+    known = read_wheels(shell.REQUIREMENTS / "pytorch-wheels.txt")
+    for name in locks.TORCH_BUILDS:
+        text = (shell.REQUIREMENTS / f"{name}.txt").read_text("utf-8")
+        torch = re.search(r"(?m)^torch==\S+ \\\n((?:    --hash=\S+(?: \\)?\n)+)", text)
+        assert torch is not None
+        wanted = wheels_of(torch[0].split()[0], known)
+        assert set(re.findall("[0-9a-f]{64}", torch[1])) == {wheel.sha256 for wheel in wanted}
+
+
+@pytest.mark.parametrize(
+    ("name", "platform"),
+    [
+        ("torch-cpu", "linux-x64"),
+        ("torch-cuda12", "linux-x64"),
+        ("torch-cuda12", "windows-x64"),
+        ("torch-cuda13", "windows-x64"),
+    ],
+)
+def test_a_build_of_torch_has_a_wheel_for_every_python_that_the_backend_runs_on(name, platform):
+    known = read_wheels(shell.REQUIREMENTS / "pytorch-wheels.txt")
+    torch = next(
+        line for line in (shell.REQUIREMENTS / f"{name}.in").read_text("utf-8").split() if "torch==" in line
+    )
+    fitting = [wheel.name for wheel in wheels_of(torch, known) if wheel.fits(platform)]
+    for major, minor in SUPPORTED_PYTHONS:
+        assert any(f"-cp{major}{minor}-cp{major}{minor}-" in name for name in fitting), (major, minor)
+
+
+def test_a_version_of_torch_that_the_table_lacks_is_said():
+    with pytest.raises(shell.BuildError, match="add them"):
+        wheels_of("torch==1.0+cu126", [])
 
 
 def test_the_largest_wheel_that_fits_counts():

@@ -1,11 +1,13 @@
 """What kind of machine this is, and which build of torch it takes."""
 
 import logging
+import math
+import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,10 @@ from backend.errors import InstallError
 
 log = logging.getLogger(__name__)
 
-_QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader,nounits")
+_FORMAT = "--format=csv,noheader,nounits"
+_QUERY = "--query-gpu=name,compute_cap,driver_version,memory.total"
+_OLD_QUERY = "--query-gpu=name,driver_version,memory.total"
+"""What drivers before 510 understand, which know no compute capability."""
 _ASK_S = 20
 _NO_WINDOW = 0x08000000
 
@@ -36,25 +41,36 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Build:
-    """A build of torch: the lock it is in and the oldest cards and drivers that it runs on.
+    """A build of torch: the lock it is in, and the cards and drivers that it runs on.
 
-    The numbers are those of CUDA's release notes: CUDA 13 dropped cards before Turing (7.5) and wants
-    driver 580; CUDA 12 runs from Maxwell (5.0) on with any driver from 525 on.
+    The numbers are those of CUDA's release notes and of torch's table of builds: CUDA 13 dropped cards before
+    Turing (7.5) and wants driver 580; CUDA 12 runs from Maxwell (5.0) on with any driver from 525 on, but its
+    build has nothing for Hopper (9.0) and Blackwell (10.0, 12.0), where it ends in "no kernel image".
+
+    Attributes:
+        capability: The oldest compute capability that it has kernels for.
+        below: The first one that it has none for any more.
+        driver: The oldest driver's main number.
     """
 
     lock: str
     capability: float
     driver: int
+    below: float = math.inf
+
+    def runs_on(self, card: Card) -> bool:
+        """It has kernels for that card."""
+        return self.capability <= card.capability < self.below
 
 
 CUDA_BUILDS = {
     "linux-x64": (
         Build(lock="torch", capability=7.5, driver=580),
-        Build(lock="torch-cuda12", capability=5.0, driver=525),
+        Build(lock="torch-cuda12", capability=5.0, below=9.0, driver=525),
     ),
     "windows-x64": (
         Build(lock="torch-cuda13", capability=7.5, driver=580),
-        Build(lock="torch-cuda12", capability=5.0, driver=528),
+        Build(lock="torch-cuda12", capability=5.0, below=9.0, driver=528),
     ),
     "macos-arm64": (),
 }
@@ -91,12 +107,25 @@ def platform_key() -> str:
 
 def cards() -> list[Card]:
     """NVIDIA's cards in this machine, as its driver's own program tells; none without a driver."""
-    program = shutil.which("nvidia-smi")
+    program = find_nvidia_smi(os.environ)
     if program is None:
         return []
+    if found := parse_cards(_ask(program, _QUERY)):
+        return found
+    # The card counts as one that there are packages for: what must be said is that its driver is too old.
+    return parse_cards(_ask(program, _OLD_QUERY), capability=7.5)
+
+
+def find_nvidia_smi(environment: Mapping[str, str]) -> str | None:
+    """The program; drivers of old put it beside the path on Windows."""
+    beside = Path(environment.get("PROGRAMFILES", ""), "NVIDIA Corporation", "NVSMI", "nvidia-smi.exe")
+    return shutil.which("nvidia-smi") or (str(beside) if beside.is_file() else None)
+
+
+def _ask(program: str, query: str) -> str:
     try:
         done = subprocess.run(
-            [program, *_QUERY],
+            [program, query, _FORMAT],
             capture_output=True,
             text=True,
             timeout=_ASK_S,
@@ -105,22 +134,29 @@ def cards() -> list[Card]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         log.warning("nvidia-smi does not answer: %s", error)
-        return []
+        return ""
     log.info("nvidia-smi: %s", done.stdout.strip() or done.stderr.strip())
-    return parse_cards(done.stdout)
+    return done.stdout
 
 
-def parse_cards(text: str) -> list[Card]:
-    """Read what nvidia-smi prints; lines that tell of no usable card are left out."""
+def parse_cards(text: str, *, capability: float | None = None) -> list[Card]:
+    """Read what nvidia-smi prints; lines that tell of no usable card are left out.
+
+    Args:
+        text: its output: name, compute capability, driver and memory of a card on each line.
+        capability: that of all cards, where the lines do not tell it.
+    """
     found = []
     for line in text.splitlines():
-        parts = [part.strip() for part in line.rsplit(",", 3)]
+        parts = [part.strip() for part in line.rsplit(",", 3 if capability is None else 2)]
+        if capability is not None:
+            parts.insert(1, str(capability))
         try:
-            name, capability, driver, memory = parts
+            name, told, driver, memory = parts
             found.append(
                 Card(
                     name=name,
-                    capability=float(capability),
+                    capability=float(told),
                     driver=int(driver.split(".")[0]),
                     memory_mib=int(memory),
                 )
@@ -143,7 +179,7 @@ def choose_build(key: str, found: Collection[Card], locks: Collection[str]) -> C
         where = "the Apple chip" if key == "macos-arm64" else "the processor: there is no NVIDIA card"
         return Choice(lock=plain, text=f"Computing on {where}")
     card = max(found, key=lambda item: (item.capability, item.memory_mib))
-    fitting = [build for build in CUDA_BUILDS[key] if card.capability >= build.capability]
+    fitting = [build for build in CUDA_BUILDS[key] if build.runs_on(card)]
     for build in fitting:
         if card.driver >= build.driver and build.lock in locks:
             return Choice(lock=build.lock, text=f"Computing on {card.name}")

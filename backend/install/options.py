@@ -6,7 +6,7 @@ from pathlib import Path
 EXTENSION_ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds `addon` and `backend`."""
 
-SUPPORTED_PYTHONS = ((3, 11), (3, 12))
+SUPPORTED_PYTHONS = ((3, 11), (3, 12), (3, 13))
 """What the locks hold packages for."""
 WANTED_PYTHON = "3.11"
 
