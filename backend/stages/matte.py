@@ -86,7 +86,7 @@ def isolate(image: Image.Image, mask: Image.Image | None, *, model: Path | None)
         alpha = np.asarray(image.getchannel("A"), dtype=np.float32) / 255
     else:
         alpha = main_pieces(find_object(colours, model))
-        colours = _without_background(colours, alpha)
+        colours = without_background(colours, alpha)
     if np.count_nonzero(alpha >= 0.5) < max(16, MIN_OBJECT_SHARE * alpha.size):
         raise NothingFound(
             "Nothing stands out from the background of this picture; use another one, or give a mask"
@@ -233,7 +233,7 @@ def main_pieces(alpha: Grey) -> Grey:
     return alpha * np.isin(labels[_nearest(labels > 0)], kept)
 
 
-def _without_background(colours: Colours, alpha: Grey) -> Colours:
+def without_background(colours: Colours, alpha: Grey) -> Colours:
     """Colours of half-clear pixels from the nearest opaque ones, so that no background shows there."""
     solid = alpha >= 0.95
     if not solid.any():

@@ -1,21 +1,30 @@
 """Stage 1: six views of an object from one picture, drawn together in one diffusion process."""
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers import EulerAncestralDiscreteScheduler
+from einops import repeat
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from backend.diffusion.views import Sampler, ViewScheduler, add_noise, at_timesteps, guide, make_scheduler
-from backend.errors import ConfigError, OnStep, ignore_steps
-from backend.geometry.cameras import NUM_VIEWS, sheet_from_views, views_from_sheet
+from backend.errors import OnStep, ignore_steps
+from backend.geometry.cameras import (
+    NUM_VIEWS,
+    SHEET_COLUMNS,
+    SHEET_ROWS,
+    sheet_from_views,
+    views_from_sheet,
+)
 from backend.models.autoencoder import ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder
 from backend.models.multiview import MultiviewNet, ViewCondition
 from backend.models.precision import half_precision
+from backend.stages.canvas import Denoiser, KeptTiles, ViewModel, ViewSampling, sample_canvas
+from backend.stages.silhouettes import cut_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,75 +40,68 @@ class ViewNetworks:
         """Where the networks live."""
         return self.views.prompt.device
 
+    @property
+    def canvas(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of a canvas of latents."""
+        return self.views.config.canvas
 
-@dataclass(frozen=True, slots=True)
-class KeptTiles:
-    """Tiles of a canvas that are known, in the midst of those that are sampled.
+    @property
+    def tile_px(self) -> int:
+        """Side of a tile."""
+        return self.views.config.latent_px * self.vae.config.downscale
 
-    At every step they are what the noise of that step makes of them (RePaint, Lugmayr et al. 2022, eq. 8),
-    so that attention over all six tiles draws the unknown ones to go with them.
-    """
+    @property
+    def background(self) -> None:
+        """Tiles carry alpha."""
+        return None
 
-    latents: Float[Tensor, "b c hh ww"]
-    is_kept: Bool[Tensor, "1 hh ww"]
+    def precision(self) -> AbstractContextManager[object]:
+        """Mixed precision where it is faster."""
+        return half_precision(self.device)
 
-    def put_into(
+    def scheduler(self, sampler: Sampler) -> ViewScheduler:
+        """The sampler for the networks' noise schedule."""
+        return make_scheduler(self.views.config.schedule, sampler)
+
+    def prepare(
         self,
-        latents: Float[Tensor, "b c hh ww"],
+        pictures: Float[Tensor, "b 4 h w"],
         *,
-        noise: Float[Tensor, "b c hh ww"],
-        scheduler: ViewScheduler,
-        timestep: Tensor,
-    ) -> Float[Tensor, "b c hh ww"]:
-        """The canvas with the known tiles at a timestep's noise."""
-        # diffusers means any tensor of timesteps by its annotation.
-        noised = scheduler.add_noise(self.latents, noise, timestep[None])  # pyright: ignore[reportArgumentType]
-        return torch.where(self.is_kept, noised, latents)
+        generators: Sequence[torch.Generator],
+        config: ViewSampling,
+    ) -> Denoiser:
+        """Encode matted pictures; draws no noise."""
+        return _Denoiser(encode_condition(pictures.to(self.device), self), self, config)
 
+    def encode(self, tiles: Float[Tensor, "v 4 h w"]) -> Float[Tensor, "1 c hh ww"]:
+        """The canvas of six tiles, encoded one by one to bound the memory."""
+        return sheet_from_views(torch.cat([self.vae.encode(tile[None]) for tile in tiles]))[None]
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ViewSampling:
-    """How the six views are sampled.
-
-    Attributes:
-        guidance: Weight of the condition; 1 switches classifier-free guidance off, and halves the work.
-        guidance_rescale: How far the overexposure of strong guidance is undone, from 0 to 1.
-    """
-
-    steps: int = 28
-    guidance: float = 2.5
-    guidance_rescale: float = 0.0
-    sampler: Sampler = "euler_ancestral"
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.guidance < 1 or not 0 <= self.guidance_rescale <= 1:
-            raise ConfigError(f"need steps >= 1, guidance >= 1 and rescale from 0 to 1, got {self}")
+    def decode(self, latents: Float[Tensor, "b c hh ww"]) -> Float[Tensor, "b v 4 h w"]:
+        """Tiles of canvases."""
+        return decode_views(latents, self)
 
 
 def generate_views(
     picture: Float[Tensor, "4 h w"],
-    networks: ViewNetworks,
+    model: ViewModel,
     *,
     seed: int,
     config: ViewSampling,
     on_step: OnStep = ignore_steps,
 ) -> Float[Tensor, "v 4 h2 w2"]:
-    """Draw the six views of the networks' rig from a matted, centred picture (`crop_to_object`).
+    """Draw the six views of the model's rig from a matted, centred picture (`crop_to_object`).
 
     Returns:
         Straight-alpha sRGB tiles in [0, 1], in the rig's order and size, on the CPU.
     """
-    generator = torch.Generator().manual_seed(seed)
-    with torch.inference_mode(), half_precision(networks.device):
-        condition = encode_condition(picture[None].to(networks.device), networks)
-        latents = sample_latents(condition, networks, generators=[generator], config=config, on_step=on_step)
-        return decode_views(latents, networks)[0].float().cpu()
+    return _drawn(picture, model, seed=seed, config=config, kept=None, on_step=on_step)
 
 
 def redraw_views(
     picture: Float[Tensor, "4 h w"],
     views: Float[Tensor, "v 4 h2 w2"],
-    networks: ViewNetworks,
+    model: ViewModel,
     *,
     tiles: Collection[int],
     seed: int,
@@ -112,17 +114,45 @@ def redraw_views(
         views: Straight-alpha sRGB tiles of any size, in the rig's order.
         tiles: Indices of those to draw, from 0.
     """
-    generator = torch.Generator().manual_seed(seed)
-    size = networks.views.config.latent_px * networks.vae.config.downscale
     is_drawn = torch.tensor([index in tiles for index in range(NUM_VIEWS)])
-    with torch.inference_mode(), half_precision(networks.device):
-        condition = encode_condition(picture[None].to(networks.device), networks)
-        kept = _kept_tiles(resized(views.to(networks.device), size), ~is_drawn, networks)
-        latents = sample_latents(
-            condition, networks, generators=[generator], config=config, kept=kept, on_step=on_step
-        )
-        drawn = decode_views(latents, networks)[0].float().cpu()
+    with torch.inference_mode(), model.precision():
+        canvas = model.encode(resized(views.to(model.device), model.tile_px)).float()
+    kept = KeptTiles(canvas, _tile_mask(~is_drawn, model.canvas).to(canvas.device))
+    drawn = _drawn(picture, model, seed=seed, config=config, kept=kept, on_step=on_step)
     return torch.where(is_drawn[:, None, None, None], resized(drawn, views.shape[-1]), views)
+
+
+def _drawn(
+    picture: Float[Tensor, "4 h w"],
+    model: ViewModel,
+    *,
+    seed: int,
+    config: ViewSampling,
+    kept: KeptTiles | None,
+    on_step: OnStep,
+) -> Float[Tensor, "v 4 h2 w2"]:
+    generators = [torch.Generator().manual_seed(seed)]
+    with torch.inference_mode(), model.precision():
+        latents = sample_canvas(
+            # Nothing else holds it, so that its networks may go before the canvas is decoded.
+            model.prepare(picture[None], generators=generators, config=config),
+            model.scheduler(config.sampler),
+            shape=model.canvas,
+            device=model.device,
+            generators=generators,
+            steps=config.steps,
+            kept=kept,
+            on_step=on_step,
+        )
+        views = model.decode(latents)[0].float().cpu()
+    return views if model.background is None else cut_from(views, model.background)
+
+
+def _tile_mask(is_kept: Bool[Tensor, " v"], canvas: tuple[int, int, int]) -> Bool[Tensor, "1 hh ww"]:
+    tiles = is_kept.reshape(SHEET_ROWS, SHEET_COLUMNS)
+    _, height, width = canvas
+    rows, columns = height // SHEET_ROWS, width // SHEET_COLUMNS
+    return repeat(tiles, "r k -> 1 (r h) (k w)", h=rows, w=columns)
 
 
 def resized(pictures: Float[Tensor, "b 4 h w"], size: int) -> Float[Tensor, "b 4 size size"]:
@@ -159,62 +189,17 @@ def sample_latents(
     kept: KeptTiles | None = None,
     on_step: OnStep = ignore_steps,
 ) -> Float[Tensor, "b c hh ww"]:
-    """Sample a canvas of latents for each condition, with noise from its own (CPU) generator.
-
-    The tiles `kept` steer the others; what comes back in their place is of no use.
-    """
-    device = networks.device
-    scheduler = make_scheduler(networks.views.config.schedule, config.sampler)
-    scheduler.set_timesteps(config.steps)
-    shape = networks.views.config.canvas
-    latents = _noise(shape, generators, device) * scheduler.init_noise_sigma
-    denoise = _Denoiser(condition, networks, config)
-    for index, timestep in enumerate(scheduler.timesteps):
-        if kept is not None:
-            noise = _noise(shape, generators, device)
-            latents = kept.put_into(latents, noise=noise, scheduler=scheduler, timestep=timestep)
-        noise = _noise(condition.picture.shape[1:], generators, device)
-        scaled = scheduler.scale_model_input(latents, timestep)
-        predicted = denoise(scaled, noise, int(timestep))
-        latents = _step(scheduler, predicted.float(), timestep, latents, generators)
-        on_step(index + 1, config.steps)
-    return latents
-
-
-def _kept_tiles(
-    tiles: Float[Tensor, "v 4 h w"], is_kept: Bool[Tensor, " v"], networks: ViewNetworks
-) -> KeptTiles:
-    """Encode tiles one by one, as `decode_views` decodes them."""
-    codes = torch.cat([networks.vae.encode(tile[None]) for tile in tiles]).float()
-    mask = is_kept.float().to(codes.device)[:, None, None, None].expand(-1, 1, *codes.shape[-2:])
-    return KeptTiles(sheet_from_views(codes)[None], sheet_from_views(mask) > 0)
-
-
-def _noise(
-    shape: Sequence[int], generators: Sequence[torch.Generator], device: torch.device
-) -> Float[Tensor, "b c h w"]:
-    return torch.stack([torch.randn(*shape, generator=generator) for generator in generators]).to(device)
-
-
-def _step(
-    scheduler: ViewScheduler,
-    predicted: Tensor,
-    timestep: Tensor,
-    latents: Tensor,
-    generators: Sequence[torch.Generator],
-) -> Tensor:
-    """One step of the sampler; only the ancestral one draws noise."""
-    if isinstance(scheduler, EulerAncestralDiscreteScheduler):
-        # A list is not in its annotation, but it is what draws each sample's noise from its own generator.
-        own = list(generators)
-        return scheduler.step(
-            predicted,
-            timestep,
-            latents,
-            generator=own,  # pyright: ignore[reportArgumentType]
-            return_dict=False,
-        )[0]
-    return scheduler.step(predicted, timestep, latents, return_dict=False)[0]
+    """Sample a canvas of latents for each condition, with noise from its own (CPU) generator."""
+    return sample_canvas(
+        _Denoiser(condition, networks, config),
+        networks.scheduler(config.sampler),
+        shape=networks.canvas,
+        device=networks.device,
+        generators=generators,
+        steps=config.steps,
+        kept=kept,
+        on_step=on_step,
+    )
 
 
 class _Denoiser:
@@ -235,6 +220,7 @@ class _Denoiser:
         self.hint = self.net.hint(condition)
         self.reference = networks.vae.config.scaling.code(condition.picture)
         self.alpha_bar = self.net.config.schedule.alpha_bar().to(self.reference.device)
+        self.noise_shape = tuple(self.reference.shape[1:])
 
     def __call__(self, scaled: Tensor, reference_noise: Tensor, timestep: int) -> Tensor:
         copies = 2 if self.is_guided else 1
