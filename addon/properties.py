@@ -118,7 +118,8 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
         )
         catalogue: bpy.props.StringProperty(
             name="Catalog",
-            description="Name of a catalog that an asset library of yours has",
+            description="Catalog of the asset browser, such as Props/Toys; "
+            "a new one is listed beside the saved .blend file",
         )
         tags: bpy.props.StringProperty(name="Tags", description="Tags of the asset, separated by commas")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import bpy
 
 from ..backend import protocol
-from . import importer, jobs, journal
+from . import assets, importer, jobs, journal
 from .errors import JobError
 from .glb import read_glb
 from .job import Job, JobState
@@ -66,9 +66,19 @@ def import_steps(job_id: str, placement: Placement | None = None) -> Steps[bpy.t
         treatment=job.treatment,
         provenance=importer.Provenance(name=job.title, folder=job.folder, properties=_properties(job)),
     )
-    job.object_name, job.wants_import, job.message = obj.name, False, ""
+    job.object_name, job.wants_import, job.message = obj.name, False, _remark(obj, job)
     journal.write(job)
     return obj
+
+
+def _remark(obj: bpy.types.Object, job: Job) -> str:
+    """What the artist wished for and did not get."""
+    name = job.treatment.catalogue if job.treatment.is_asset else ""
+    if name and not assets.has_catalogue(obj):
+        return tr(
+            "The asset is in no catalog {name}: save the .blend file first, then import again.", name=name
+        )
+    return ""
 
 
 def _properties(job: Job) -> dict[str, str | int | float]:

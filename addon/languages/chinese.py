@@ -95,7 +95,6 @@ TEXTS: Mapping[str, str] = {
         "把纹理保存在 .blend 文件中；否则保存在任务文件夹中"
     ),
     "Offer the object in the asset browser": "在资产浏览器中提供该物体",
-    "Name of a catalog that an asset library of yours has": "你的资产库中已有的编录名称",
     "Tags of the asset, separated by commas": "资产标签，用逗号分隔",
     "Quick look: fewer steps, 10 000 faces, 512 px texture": "快速预览：步数较少，10 000 面，512 像素纹理",
     "Balanced: 20 000 faces, 1024 px texture": "均衡：20 000 面，1024 像素纹理",
@@ -245,5 +244,11 @@ TEXTS: Mapping[str, str] = {
     "Remesh to Even Quads": "重构为均匀四边面",
     "Blender ended before this result came in. Import it where you want it.": (
         "Blender 在此结果导入之前退出。请在需要的位置导入。"
+    ),
+    "Catalog of the asset browser, such as Props/Toys; a new one is listed beside the saved .blend file": (
+        "资产浏览器的目录，例如 Props/Toys；新目录会记录在已保存的 .blend 文件旁"
+    ),
+    "The asset is in no catalog {name}: save the .blend file first, then import again.": (
+        "资产不在目录 {name} 中：请先保存 .blend 文件，然后重新导入。"
     ),
 }

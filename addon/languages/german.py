@@ -105,9 +105,6 @@ TEXTS: Mapping[str, str] = {
         "Textur in der .blend-Datei behalten; sonst im Ordner des Auftrags"
     ),
     "Offer the object in the asset browser": "Das Objekt im Asset-Browser anbieten",
-    "Name of a catalog that an asset library of yours has": (
-        "Name eines Katalogs in einer deiner Asset-Bibliotheken"
-    ),
     "Tags of the asset, separated by commas": "Tags des Assets, durch Kommas getrennt",
     "Quick look: fewer steps, 10 000 faces, 512 px texture": (
         "Schneller Blick: wenige Schritte, 10 000 Flächen, Textur mit 512 px"
@@ -289,5 +286,12 @@ TEXTS: Mapping[str, str] = {
     "Remesh to Even Quads": "In gleichmäßige Vierecke umwandeln",
     "Blender ended before this result came in. Import it where you want it.": (
         "Blender endete, bevor dieses Ergebnis hereinkam. Importiere es, wo du es willst."
+    ),
+    "Catalog of the asset browser, such as Props/Toys; a new one is listed beside the saved .blend file": (
+        "Katalog des Asset-Browsers, etwa Props/Toys; ein neuer wird neben der gespeicherten "
+        ".blend-Datei eingetragen"
+    ),
+    "The asset is in no catalog {name}: save the .blend file first, then import again.": (
+        "Das Asset ist in keinem Katalog {name}: erst die .blend-Datei speichern, dann erneut importieren."
     ),
 }

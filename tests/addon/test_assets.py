@@ -6,7 +6,7 @@ import pytest
 
 from backend.geometry.glb import encode_glb
 from backend.geometry.meshes import TexturedMesh
-from tests.addon.extension import assets, glb, importer, placement
+from tests.addon.extension import assets, glb, importer, jobs, placement
 
 pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("empty_file")]
 
@@ -88,7 +88,45 @@ def test_an_asset_goes_into_a_catalogue_that_is_there(add, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     assert add(is_asset=True, catalogue="Toys").asset_data.catalog_id == CATALOGUE
     assert add(is_asset=True, catalogue="Props/Toys").asset_data.catalog_id == CATALOGUE
-    assert add(is_asset=True, catalogue="Nothing").asset_data.catalog_id.strip("0-") == ""
+
+
+def test_a_new_catalogue_is_added_to_the_nearest_list_and_all_lines_stay(add, tmp_path):
+    path = tmp_path / assets.CATALOGUES
+    before = f"# comment\nVERSION 1\n\n{CATALOGUE}:Props/Toys:Props-Toys"  # its end of line is missing
+    path.write_text(before)
+    (tmp_path / "deep").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "deep" / "file.blend"))
+    first, second = (
+        add(is_asset=True, catalogue=" Cars / Old:ones ").asset_data.catalog_id for _ in range(2)
+    )
+    assert first == second
+    assert path.read_text() == f"{before}\n{first}:Cars/Old-ones:Cars-Old-ones\n"
+    assert not (tmp_path / "deep" / assets.CATALOGUES).exists()
+
+
+def test_without_a_list_one_is_made_beside_the_saved_file(add, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+    identifier = add(is_asset=True, catalogue="Toys").asset_data.catalog_id
+    assert assets.read_catalogues(tmp_path / assets.CATALOGUES) == [(identifier, "Toys", "Toys")]
+    assert "\nVERSION 1\n" in (tmp_path / assets.CATALOGUES).read_text()
+
+
+def test_a_file_in_a_library_uses_the_list_in_the_librarys_root(add, tmp_path):
+    (tmp_path / "deep").mkdir()
+    library = bpy.context.preferences.filepaths.asset_libraries.new(name="ours", directory=str(tmp_path))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "deep" / "file.blend"))
+    add(is_asset=True, catalogue="Toys")
+    bpy.context.preferences.filepaths.asset_libraries.remove(library)
+    assert (tmp_path / assets.CATALOGUES).is_file()
+
+
+def test_a_file_never_saved_gets_no_catalogue_and_the_job_says_why(enabled, make_python, picture):
+    enabled.python = str(make_python("works"))
+    panel = bpy.context.scene.one2345
+    panel.is_asset, panel.catalogue = True, "Toys"
+    bpy.ops.one2345.generate(filepath=str(picture))
+    assert not assets.has_catalogue(bpy.context.object)
+    assert "save the .blend file first" in jobs.recent()[0].message
 
 
 def test_without_the_wish_nothing_is_an_asset(add):
