@@ -24,6 +24,7 @@ from . import (
     rows,
     shape_editing,
     source_operators,
+    status_bar,
     ticking,
     views_editing,
     views_operators,
@@ -69,6 +70,7 @@ def register() -> None:
     rows.register()
     previews.register()
     overlay.register()
+    status_bar.register()
     menus.register()
     install_section.register()
     bpy.app.handlers.load_post.append(ticking.count_file)
@@ -89,6 +91,7 @@ def unregister() -> None:
     bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.handlers.load_post.remove(ticking.count_file)
     menus.unregister()
+    status_bar.unregister()
     overlay.unregister()
     previews.unregister()
     rows.unregister()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from . import history, jobs, overlay, results, rows
+from . import history, jobs, overlay, results, rows, status_bar
 from .client import POLL_BUDGET_S
 from .errors import AddonError
 from .guard import guarded
@@ -127,8 +127,9 @@ def has_render() -> bool:
 
 
 def redraw(*, kinds: tuple[str, ...] = ("UI",)) -> None:
-    """Draw the sidebars of all 3D views anew, or other regions of theirs."""
+    """Draw the status bar and the sidebars of all 3D views anew, or other regions of theirs."""
     rows.sync()
+    status_bar.redraw()
     manager = bpy.context.window_manager
     for window in manager.windows if manager else ():
         for area in window.screen.areas:

@@ -15,6 +15,7 @@ from tests.addon.extension import (
     panel_settings,
     protocol,
     rows,
+    status_bar,
     ticking,
 )
 
@@ -223,3 +224,23 @@ def test_long_words_and_sentences_are_cut_to_the_width():
     assert drawing.wrapped("one two three", 7) == ["one two", "three"]
     assert drawing.wrapped("a /very/long/path b", 6) == ["a", "/very/", "long/p", "ath b"]
     assert drawing.wrapped("", 10) == []
+
+
+def test_the_status_bar_tells_of_the_running_job_alone(running):
+    header = SimpleNamespace(layout=Recorder())
+    status_bar.draw(header, bpy.context)
+    assert header.layout.calls == []
+    job = running("waits", lambda job: job.stage is not None)
+    status_bar.draw(header, bpy.context)
+    assert ("label", job.title) in header.layout.calls
+    jobs.cancel(job.id)
+    jobs.wait(job.id)
+    assert status_bar.running_job() is None
+
+
+def test_another_add_on_that_sets_the_status_text_does_not_put_us_out():
+    drawn_before = bpy.types.STATUSBAR_HT_header.draw
+    bpy.types.STATUSBAR_HT_header.draw = lambda self, context: None  # as its `status_text_set` does
+    status_bar.redraw()
+    assert status_bar.draw in bpy.types.STATUSBAR_HT_header.draw._draw_funcs
+    bpy.types.STATUSBAR_HT_header.draw = drawn_before

@@ -18,7 +18,7 @@ def traces():
     found += [
         function.__name__ for function in bpy.app.handlers.load_post if "one2345" in function.__module__
     ]
-    for menu in (bpy.types.VIEW3D_MT_mesh_add, bpy.types.IMAGE_MT_image):
+    for menu in (bpy.types.VIEW3D_MT_mesh_add, bpy.types.IMAGE_MT_image, bpy.types.STATUSBAR_HT_header):
         found += [
             draw.__name__ for draw in getattr(menu.draw, "_draw_funcs", ()) if "one2345" in draw.__module__
         ]
