@@ -48,6 +48,10 @@ class InputFrame:
             log_side.clamp(-2, 1).exp(),
         )
 
+    def __getitem__(self, part: slice) -> "InputFrame":
+        """Some of the frames."""
+        return InputFrame(self.elevation[part], self.fov[part], self.centre[part], self.side[part])
+
     def code(self) -> Float[Tensor, "b 5"]:
         """The same as numbers of about unit spread."""
         mean, spread = (torch.tensor(v, device=self.fov.device) for v in (CODE_MEAN, CODE_SPREAD))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from diffusers import UNet2DConditionModel
 from einops import repeat
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from backend.diffusion.views import ViewSchedule
@@ -57,7 +57,7 @@ class MultiviewConfig:
     sees_rays: bool = True
     sees_picture: bool = True
     sees_volume: bool = True
-    volume: VolumeConfig = field(default_factory=VolumeConfig)
+    volume: VolumeConfig = field(default_factory=lambda: VolumeConfig(patch_channels=192))
     schedule: ViewSchedule = field(default_factory=ViewSchedule)
 
     def __post_init__(self) -> None:
@@ -108,10 +108,29 @@ class ViewCondition:
     Attributes:
         picture: Latents of the input picture, as `ViewAutoencoder.encode` gives them.
         embedding: The image encoder's embedding of it; zeros stand for none.
+        patches: What the image encoder says of its patches, for a `PictureVolume`; zeros stand for none.
     """
 
     picture: Float[Tensor, "b c h w"]
     embedding: Float[Tensor, "b e"]
+    patches: Float[Tensor, "b k n n"] | None = None
+
+    def kept(self, keep: Bool[Tensor, " b"], *, empty: Float[Tensor, "1 c h w"]) -> "ViewCondition":
+        """The same where `keep` says so; elsewhere the `empty` picture and nothing of it."""
+        return ViewCondition(
+            torch.where(keep[:, None, None, None], self.picture, empty),
+            self.embedding * keep[:, None],
+            None if self.patches is None else self.patches * keep[:, None, None, None],
+        )
+
+    def after(self, first: "ViewCondition") -> "ViewCondition":
+        """One batch: `first`, then this."""
+        both = None
+        if first.patches is not None and self.patches is not None:
+            both = torch.cat([first.patches, self.patches])
+        return ViewCondition(
+            torch.cat([first.picture, self.picture]), torch.cat([first.embedding, self.embedding]), both
+        )
 
 
 class MultiviewNet(nn.Module):
@@ -142,7 +161,7 @@ class MultiviewNet(nn.Module):
         """
         if self.volume is None:
             return self.rays.new_zeros(len(condition.picture), 0, *self.config.canvas[1:])
-        return self.volume(condition.picture, condition.embedding)
+        return self.volume(condition.picture, condition.embedding, condition.patches)
 
     def forward(
         self,

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from backend.errors import ConfigError
-from backend.geometry.cameras import UNIT_RADIUS, ViewRig, sheet_from_views
+from backend.geometry.cameras import UNIT_RADIUS, Cameras, ViewRig, sheet_from_views
 from backend.models.blocks3d import zero_init
 from backend.models.fixed_sampling import FixedSampling
 from backend.models.input_camera import CODE_CHANNELS, InputFrame
@@ -30,6 +30,7 @@ class VolumeConfig:
 
     Attributes:
         picture_channels: Width of the picture's features.
+        patch_channels: Width of the image encoder's patches; 0 for a volume that does not read them.
         channels: Widths of the volume's levels, finest first.
         features: Channels drawn beside latents and opacity.
         depths: Samples along each ray.
@@ -37,7 +38,8 @@ class VolumeConfig:
     """
 
     picture_channels: int = 64
-    channels: tuple[int, ...] = (32, 64, 96)
+    patch_channels: int = 0
+    channels: tuple[int, ...] = (48, 96, 160)
     features: int = 11
     depths: int = 20
     stride: int = 2
@@ -71,6 +73,7 @@ class PictureVolume(nn.Module):
         cells = size // config.stride
         width, groups, first = config.picture_channels, config.norm_groups, config.channels[0]
         self.picture_in = nn.Conv2d(latent_channels, width, 3, padding=1)
+        self.patch_in = nn.Conv2d(config.patch_channels, width, 1) if config.patch_channels else None
         self.picture_blocks = nn.ModuleList(
             [EmbeddedBlock(width, width, embedding, groups, 2) for _ in range(2)]
         )
@@ -98,13 +101,36 @@ class PictureVolume(nn.Module):
         return self.latent_channels + 1 + self.config.features
 
     def forward(
-        self, picture: Float[Tensor, "b c h w"], embedding: Float[Tensor, "b e"]
+        self,
+        picture: Float[Tensor, "b c h w"],
+        embedding: Float[Tensor, "b e"],
+        patches: Float[Tensor, "b k n n"] | None = None,
     ) -> Float[Tensor, "b o hh ww"]:
-        """A guess of the canvas's clean latents, then opacity and features."""
+        """A guess of the canvas's clean latents, then opacity and features.
+
+        Without `patches` the volume is as for a picture whose patches say nothing.
+        """
+        drawn = self.draw(self.build(picture, embedding, patches))
+        if self.config.stride == 1:
+            return drawn
+        return F.interpolate(drawn, scale_factor=self.config.stride, mode="bilinear", align_corners=False)
+
+    def build(
+        self,
+        picture: Float[Tensor, "b c h w"],
+        embedding: Float[Tensor, "b e"],
+        patches: Float[Tensor, "b k n n"] | None = None,
+        frame: Float[Tensor, "b 5"] | None = None,
+    ) -> Float[Tensor, "b o d i j"]:
+        """Density, latents and features of every cell; a known `frame` (`InputFrame.code`) is not guessed."""
         image = self.picture_in(picture)
+        if self.patch_in is not None and patches is not None:
+            seen = self.patch_in(patches.to(image.dtype))
+            image = image + F.interpolate(seen, image.shape[-2:], mode="bilinear", align_corners=False)
         for block in self.picture_blocks:
             image = block(image, embedding)
-        volume = self.enter(self._lifted(F.silu(image), self.guess_frame(embedding)))
+        frame = self.guess_frame(embedding) if frame is None else frame
+        volume = self.enter(self._lifted(F.silu(image), frame))
         skips = []
         for block in self.down:
             skips.append(volume)
@@ -113,10 +139,7 @@ class PictureVolume(nn.Module):
         for block in self.up:
             larger = F.interpolate(volume, scale_factor=2, mode="nearest")
             volume = block(torch.cat([larger, skips.pop()], dim=1), embedding)
-        drawn = self.draw(self.out(F.silu(volume)))
-        if self.config.stride == 1:
-            return drawn
-        return F.interpolate(drawn, scale_factor=self.config.stride, mode="bilinear", align_corners=False)
+        return self.out(F.silu(volume))
 
     def guess_frame(self, embedding: Float[Tensor, "b e"]) -> Float[Tensor, "b 5"]:
         """How the picture may see the object, as `InputFrame.code`."""
@@ -137,21 +160,26 @@ class PictureVolume(nn.Module):
 
     def draw(self, volume: Float[Tensor, "b k d h w"]) -> Float[Tensor, "b o i j"]:
         """Volume rendering (Max 1995) of density, then latents and features, over a learned background."""
-        batch, depths = len(volume), self.config.depths
+        batch = len(volume)
         cells = rearrange(volume, "b k d h w -> (d h w) (b k)")
         with torch.autocast(volume.device.type, enabled=False):
             sampled = self.sampling(cells).view(*self.is_inside.shape, batch, -1)
-            density, values = sampled[..., 0].float(), sampled[..., 1:]
-            thickness = OPACITY_GAIN * 2 * UNIT_RADIUS / depths
-            clearness = -F.softplus(density - 2) * thickness * self.is_inside[..., None]
-            before = clearness.cumsum(0) - clearness
-            weight = before.exp() * (1 - clearness.exp())
-            seen = weight[..., None].to(values.dtype) * values
-            drawn = rearrange(seen.sum(0, dtype=torch.float32), "h w b k -> b k h w")
-            opacity = rearrange(weight.sum(0), "h w b -> b 1 h w")
-        latents, features = drawn.split([self.latent_channels, self.config.features], dim=1)
-        latents = latents + (1 - opacity) * self.background[:, None, None]
-        return torch.cat([latents, opacity, features], dim=1)
+            is_inside = self.is_inside[..., None].expand(*sampled.shape[:-1])
+            return rearrange(self.rendered(sampled, is_inside), "h w b k -> b k h w")
+
+    def rendered(
+        self, sampled: Float[Tensor, "d *p k"], is_inside: Bool[Tensor, " d *p"]
+    ) -> Float[Tensor, "*p o"]:
+        """What rays see of the samples along them, nearest first: latents, opacity, features."""
+        density, values = sampled[..., 0].float(), sampled[..., 1:]
+        thickness = OPACITY_GAIN * 2 * UNIT_RADIUS / self.config.depths
+        clearness = -F.softplus(density - 2) * thickness * is_inside
+        before = clearness.cumsum(0) - clearness
+        weight = before.exp() * (1 - clearness.exp())
+        drawn = (weight[..., None].to(values.dtype) * values).sum(0, dtype=torch.float32)
+        opacity = weight.sum(0)[..., None]
+        latents, features = drawn.split([self.latent_channels, self.config.features], dim=-1)
+        return torch.cat([latents + (1 - opacity) * self.background, opacity, features], dim=-1)
 
 
 class EmbeddedBlock(nn.Module):
@@ -178,16 +206,15 @@ def _cell_centres(cells: int) -> Float[Tensor, "d h w 3"]:
     return torch.stack([x, y, -down], dim=-1)
 
 
-def _canvas_points(rig: ViewRig, size: int, depths: int) -> Float[Tensor, "d hh ww 3"]:
-    """Where the rays through the latents are sampled, as `grid_sample` counts a (y, -z, x) volume."""
-    cameras = rig.cameras()
+def ray_points(cameras: Cameras, size: int, depths: int) -> Float[Tensor, "d *b h w 3"]:
+    """Where rays through pixels are sampled, near to far, as `grid_sample` counts a (y, -z, x) volume."""
     origins, directions = cameras.rays(size)
-    middle = cameras.position.norm(dim=1)[:, None, None, None, None]
-    step = ((torch.arange(depths) + 0.5) / depths - 0.5) * 2 * UNIT_RADIUS
-    far = middle + step[:, None, None, None]
-    points = origins[:, None] + directions[:, None] * far
-    x, y, z = points.unbind(dim=-1)
-    found = torch.stack([x, -z, y], dim=-1) / UNIT_RADIUS
-    return rearrange(
-        sheet_from_views(rearrange(found, "v d h w k -> v (d k) h w")), "(d k) h w -> d h w k", k=3
-    )
+    step = ((torch.arange(depths, device=origins.device) + 0.5) / depths - 0.5) * 2 * UNIT_RADIUS
+    far = origins.norm(dim=-1, keepdim=True) + step.reshape(-1, *[1] * origins.dim())
+    x, y, z = (origins + directions * far).unbind(dim=-1)
+    return torch.stack([x, -z, y], dim=-1) / UNIT_RADIUS
+
+
+def _canvas_points(rig: ViewRig, size: int, depths: int) -> Float[Tensor, "d hh ww 3"]:
+    found = ray_points(rig.cameras(), size, depths)
+    return sheet_from_views(found.movedim(-1, 2)).movedim(1, -1)

@@ -10,7 +10,7 @@ from einops import repeat
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from backend.diffusion.views import Sampler, ViewScheduler, add_noise, at_timesteps, guide, make_scheduler
+from backend.diffusion.views import Sampler, ViewSampling, ViewScheduler, add_noise, at_timesteps, guide, make_scheduler
 from backend.errors import OnStep, ignore_steps
 from backend.geometry.cameras import (
     NUM_VIEWS,
@@ -23,7 +23,7 @@ from backend.models.autoencoder import ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder
 from backend.models.multiview import MultiviewNet, ViewCondition
 from backend.models.precision import half_precision
-from backend.stages.canvas import Denoiser, KeptTiles, ViewModel, ViewSampling, sample_canvas
+from backend.stages.canvas import Denoiser, KeptTiles, ViewModel, sample_canvas
 from backend.stages.silhouettes import cut_from
 
 
@@ -169,8 +169,8 @@ def encode_condition(pictures: Float[Tensor, "b 4 h w"], networks: ViewNetworks)
     """Local and global condition of input pictures of any size."""
     config = networks.views.config
     picture = networks.vae.encode(resized(pictures, config.latent_px * networks.vae.config.downscale))
-    embedding = networks.image_encoder(resized(pictures, networks.image_encoder.config.image_px))
-    return ViewCondition(picture, embedding)
+    features = networks.image_encoder(resized(pictures, networks.image_encoder.config.image_px))
+    return ViewCondition(picture, features.embedding, features.patches)
 
 
 def decode_views(latents: Float[Tensor, "b c hh ww"], networks: ViewNetworks) -> Float[Tensor, "b v 4 h w"]:
@@ -211,11 +211,8 @@ class _Denoiser:
         self.is_guided = config.guidance > 1
         if self.is_guided:
             empty = networks.vae.empty(self.net.config.latent_px * networks.vae.config.downscale)
-            nothing = ViewCondition(empty.expand_as(condition.picture), torch.zeros_like(condition.embedding))
-            condition = ViewCondition(
-                torch.cat([nothing.picture, condition.picture]),
-                torch.cat([nothing.embedding, condition.embedding]),
-            )
+            none = torch.zeros(len(condition.picture), dtype=torch.bool, device=empty.device)
+            condition = condition.after(condition.kept(none, empty=empty))
         self.condition = condition
         self.hint = self.net.hint(condition)
         self.reference = networks.vae.config.scaling.code(condition.picture)
