@@ -10,7 +10,15 @@ from einops import repeat
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from backend.diffusion.views import Sampler, ViewSampling, ViewScheduler, add_noise, at_timesteps, guide, make_scheduler
+from backend.diffusion.views import (
+    Sampler,
+    ViewSampling,
+    ViewScheduler,
+    add_noise,
+    at_timesteps,
+    guide,
+    make_scheduler,
+)
 from backend.errors import OnStep, ignore_steps
 from backend.geometry.cameras import (
     NUM_VIEWS,
@@ -23,6 +31,7 @@ from backend.models.autoencoder import ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder
 from backend.models.multiview import MultiviewNet, ViewCondition
 from backend.models.precision import half_precision
+from backend.models.replay import Replayed
 from backend.stages.canvas import Denoiser, KeptTiles, ViewModel, sample_canvas
 from backend.stages.silhouettes import cut_from
 
@@ -218,10 +227,15 @@ class _Denoiser:
         self.reference = networks.vae.config.scaling.code(condition.picture)
         self.alpha_bar = self.net.config.schedule.alpha_bar().to(self.reference.device)
         self.noise_shape = tuple(self.reference.shape[1:])
+        self._replayed = Replayed(self._velocity)
 
     def __call__(self, scaled: Tensor, reference_noise: Tensor, timestep: int) -> Tensor:
         copies = 2 if self.is_guided else 1
         batch = torch.full((copies * len(scaled),), timestep, device=scaled.device)
+        return self._replayed(scaled, reference_noise, batch)
+
+    def _velocity(self, scaled: Tensor, reference_noise: Tensor, batch: Tensor) -> Tensor:
+        copies = len(batch) // len(scaled)
         alpha_bar = at_timesteps(self.alpha_bar, batch)
         # The same noise for both, so that their difference is due to the condition alone.
         reference = add_noise(self.reference, reference_noise.repeat(copies, 1, 1, 1), alpha_bar)
