@@ -19,7 +19,7 @@ from . import (
     preferences,
     previews,
     properties,
-    quads,
+    quad_operators,
     retexture,
     rows,
     shape_editing,
@@ -49,7 +49,7 @@ CLASSES = (
     *views_operators.CLASSES,
     *shape_editing.CLASSES,
     *retexture.CLASSES,
-    *quads.CLASSES,
+    *quad_operators.CLASSES,
     *panel.CLASSES,
     *panel_history.CLASSES,
     *panel_rework.CLASSES,
@@ -71,6 +71,7 @@ def register() -> None:
     previews.register()
     overlay.register()
     status_bar.register()
+    quad_operators.register()
     menus.register()
     install_section.register()
     bpy.app.handlers.load_post.append(ticking.count_file)
@@ -91,6 +92,7 @@ def unregister() -> None:
     bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.handlers.load_post.remove(ticking.count_file)
     menus.unregister()
+    quad_operators.unregister()
     status_bar.unregister()
     overlay.unregister()
     previews.unregister()

@@ -4,7 +4,7 @@ Never an import operator: those leave Edit Mode and change the selection behind 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from .errors import AddonError, MeshFileError
 from .frames import Frame, frame_of, standing
 from .glb import GlbMesh
 from .kept import Kept
-from .placement import Placement, Treatment
+from .placement import Placement, Topology, Treatment
 from .surface import Steps, Surface, finish, weld
 from .units import metres_per_unit
 
@@ -51,13 +51,19 @@ def import_mesh(
 
 
 def import_steps(
-    glb: GlbMesh, *, placement: Placement, provenance: Provenance, treatment: Treatment | None = None
+    glb: GlbMesh,
+    *,
+    placement: Placement,
+    provenance: Provenance,
+    treatment: Treatment | None = None,
+    change: Callable[[bpy.types.Object], None] = lambda obj: None,
 ) -> Steps[bpy.types.Object]:
     """Add the mesh to the scene as one undo step, with the artist's mode left as it is.
 
     In Object Mode the new object becomes the only selected and the active one, as after
     Add > Mesh; in any other mode selection and active object stay untouched. The scene changes in the last
-    step alone; steps that are given up leave nothing behind.
+    step alone; steps that are given up leave nothing behind. `change` is done to the object once it is in
+    the scene, before the undo step is made.
 
     Raises:
         AddonError: no scene is open, or a texture that is not packed cannot be written.
@@ -77,11 +83,16 @@ def import_steps(
         material.get()
         yield
         built = mesh.get()
-        if treatment.quads:
+        if treatment.topology is Topology.PAIRS:
             yield
             _join_triangles(built)
         yield
-        return _put_in(mesh.get(), material.get(), frame, placement, provenance, treatment)
+        obj = _put_in(mesh.get(), material.get(), frame, placement, provenance)
+        if treatment.is_asset:
+            assets.mark(obj, treatment, folder=provenance.folder)
+        change(obj)
+        bpy.ops.ed.undo_push(message=f"Generate {name}")
+        return obj
     finally:
         for kept in filter(None, (mesh, material, image, normals)):
             kept.drop_if_unused()
@@ -108,9 +119,8 @@ def _put_in(
     frame: Frame,
     placement: Placement,
     provenance: Provenance,
-    treatment: Treatment,
 ) -> bpy.types.Object:
-    """Make the object, and the one undo step."""
+    """Make the object."""
     scene, other = _scene(placement.scene), _other(placement)
     mesh.materials.append(material)
     obj = bpy.data.objects.new(provenance.name, mesh)
@@ -122,12 +132,9 @@ def _put_in(
     for key, value in provenance.properties.items():
         obj[PROPERTY_PREFIX + key] = value
     _collection(scene, placement.collection).objects.link(obj)
-    if treatment.is_asset:
-        assets.mark(obj, treatment, folder=provenance.folder)
     if other is not None:
         hide(scene, other)
     _select(scene, obj)
-    bpy.ops.ed.undo_push(message=f"Generate {provenance.name}")
     return obj
 
 

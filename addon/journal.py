@@ -11,7 +11,7 @@ from pathlib import Path
 from ..backend import protocol
 from .files import replace_file
 from .job import Job, JobState
-from .placement import Placement, Treatment
+from .placement import Placement, Topology, Treatment
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Entry:
     size: float = 1.0
     aligned_to: str = ""
     pack: bool = True
-    quads: bool = False
+    topology: Topology = Topology.TRIANGLES
     is_asset: bool = False
     catalogue: str = ""
     tags: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Entry:
         """What was to be made of it."""
         return Treatment(
             pack=self.pack,
-            quads=self.quads,
+            topology=self.topology,
             is_asset=self.is_asset,
             catalogue=self.catalogue,
             tags=self.tags,
@@ -84,7 +84,7 @@ def write(job: Job) -> None:
         size=place.size,
         aligned_to=place.aligned_to,
         pack=treatment.pack,
-        quads=treatment.quads,
+        topology=treatment.topology,
         is_asset=treatment.is_asset,
         catalogue=treatment.catalogue,
         tags=treatment.tags,

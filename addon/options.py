@@ -5,26 +5,13 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.protocol import MAX_SEED, Device, Preset
+from ..backend.protocol import Device, Preset
 from .job import Settings
 from .pictures import FILE_FILTER
-from .placement import Placement, Treatment
+from .placement import Placement, Topology, Treatment
 from .placing import triple
 from .preferences import preferences
-from .properties import (
-    BASE_DESCRIPTION,
-    BASE_NAME,
-    MAX_FACES,
-    MAX_TEXTURE_PX,
-    PHOTO_DESCRIPTION,
-    PHOTO_NAME,
-    PRESETS,
-    current_scene,
-    scene_settings,
-)
-
-UNSAVED = {"SKIP_SAVE", "HIDDEN"}
-"""Options of a property that every call gives anew."""
+from .properties import UNSAVED, current_scene, like_panel, scene_settings
 
 
 class PictureFile:
@@ -68,33 +55,13 @@ class JobOptions:
             description="Image in this file that is bright where the object is",
             options=UNSAVED,
         )
-        seed: bpy.props.IntProperty(
-            name="Seed", description="Repeats a result", min=0, max=MAX_SEED, options=UNSAVED
-        )
-        preset: bpy.props.EnumProperty(
-            name="Quality", description="Time against quality", items=PRESETS, options=UNSAVED
-        )
-        faces: bpy.props.IntProperty(
-            name="Faces",
-            description="Most triangles; 0: the quality's",
-            min=0,
-            max=MAX_FACES,
-            options=UNSAVED,
-        )
-        texture_px: bpy.props.IntProperty(
-            name="Texture",
-            description="Side of the texture; 0: the quality's",
-            min=0,
-            max=MAX_TEXTURE_PX,
-            options=UNSAVED,
-        )
-        use_photo: bpy.props.BoolProperty(
-            name=PHOTO_NAME, description=PHOTO_DESCRIPTION, default=True, options=UNSAVED
-        )
-        flat_base: bpy.props.BoolProperty(name=BASE_NAME, description=BASE_DESCRIPTION, options=UNSAVED)
-        size: bpy.props.FloatProperty(
-            name="Size", description="Longest side in metres", default=1.0, min=0.001, options=UNSAVED
-        )
+        seed: like_panel("seed")
+        preset: like_panel("preset")
+        faces: like_panel("faces")
+        texture_px: like_panel("texture_px")
+        use_photo: like_panel("use_photo")
+        flat_base: like_panel("flat_base")
+        size: like_panel("size")
         collection: bpy.props.StringProperty(
             name="Collection",
             description="Name of the collection, made if missing; empty: the active one",
@@ -153,7 +120,7 @@ def panel_treatment(context: bpy.types.Context) -> Treatment:
     tags = tuple(tag.strip() for tag in panel.tags.split(",") if tag.strip())
     return Treatment(
         pack=panel.pack,
-        quads=panel.quads,
+        topology=Topology[panel.topology],
         is_asset=panel.is_asset,
         catalogue=panel.catalogue.strip(),
         tags=tags,

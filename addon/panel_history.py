@@ -17,9 +17,8 @@ from .job_operators import (
     ONE2345_OT_show_folder,
 )
 from .operators import ONE2345_OT_generate_folder
-from .panel_progress import progress_text
 from .properties import PRESETS
-from .texts import duration, tr
+from .texts import duration, progress, tr
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
@@ -137,7 +136,7 @@ def described(job: Job) -> str:
 
 def _standing(job: Job) -> str:
     if job.state is JobState.RUNNING:
-        return progress_text(job)
+        return progress(job.fraction, job.seconds_left())
     if job.state is JobState.DONE:
         return duration(job.seconds) if job.seconds else ""
     return tr(_STATE_TEXTS[job.state])

@@ -7,7 +7,7 @@ from . import jobs, previews
 from .client import State
 from .job import Job, JobState
 from .job_operators import ONE2345_OT_cancel, ONE2345_OT_move_job
-from .texts import duration, tr
+from .texts import duration, progress, tr
 
 STAGE_NAMES = {
     Stage.MATTE: "Cut out",
@@ -31,13 +31,6 @@ def draw_open_job(layout: bpy.types.UILayout, job: Job) -> None:
         _draw_running(layout, job)
 
 
-def progress_text(job: Job) -> str:
-    """How far a job is, and how long it will take if that is known."""
-    left = job.seconds_left()
-    percent = f"{job.fraction:.0%}"
-    return percent if left is None else tr("{percent}, {time} left", percent=percent, time=duration(left))
-
-
 def _draw_waiting(layout: bpy.types.UILayout, job: Job) -> None:
     row = layout.box().row(align=True)
     row.template_icon(icon_value=previews.job_icon(job), scale=_THUMBNAIL_SCALE)
@@ -56,7 +49,9 @@ def _draw_running(layout: bpy.types.UILayout, job: Job) -> None:
     row = box.row(align=True)
     row.template_icon(icon_value=previews.job_icon(job), scale=_THUMBNAIL_SCALE)
     row.label(text=job.title, translate=False)
-    box.progress(factor=job.fraction, text=progress_text(job), type="BAR", translate=False)
+    box.progress(
+        factor=job.fraction, text=progress(job.fraction, job.seconds_left()), type="BAR", translate=False
+    )
     column = box.column(align=True)
     for stage in job.stages:
         _draw_stage(column, job, stage)

@@ -8,7 +8,7 @@ from ..backend.protocol import NUM_TILES
 from . import rework, shape_editing, views_editing
 from .drawing import CATEGORY, Tab, draw_text, layout_of
 from .frames import frame_of
-from .quads import ONE2345_OT_even_quads
+from .quad_operators import ONE2345_OT_even_quads
 from .retexture import ONE2345_OT_refresh_texture, ONE2345_OT_retexture
 from .shape_editing import ONE2345_OT_continue_from_shape, ONE2345_OT_edit_shape
 from .views_operators import (

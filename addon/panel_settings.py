@@ -35,10 +35,10 @@ class ONE2345_PT_import(Tab, bpy.types.Panel):
         for name in ("place", "size", "collection"):
             layout.prop(settings, name)
         column = layout.column(align=True)
-        for name in ("faces", "texture_px"):
+        for name in ("faces", "texture_px", "topology"):
             column.prop(settings, name)
         column = layout.column(heading="Make")
-        for name in ("use_photo", "flat_base", "quads", "pack", "is_asset"):
+        for name in ("use_photo", "flat_base", "pack", "is_asset"):
             column.prop(settings, name)
         if settings.is_asset:
             layout.prop(settings, "catalogue")

@@ -1,5 +1,6 @@
 """Where a result goes and what is made of it, in plain values that outlive an undo."""
 
+import enum
 from dataclasses import dataclass
 
 from .errors import AddonError
@@ -27,14 +28,23 @@ class Placement:
             raise AddonError(f"The size must be above zero, got {self.size:g}.")
 
 
+class Topology(enum.StrEnum):
+    """What polygons a result has."""
+
+    TRIANGLES = "triangles"
+    PAIRS = "pairs"
+    """Triangles joined to quads where form and texture allow it."""
+    EVEN = "even"
+    """QuadriFlow's quads, unwrapped and painted anew."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Treatment:
     """What is made of a result on its way into the scene."""
 
     pack: bool = True
     """Keep the texture in the .blend file; else in the job's folder."""
-    quads: bool = False
-    """Join pairs of triangles to quads where form and texture allow it."""
+    topology: Topology = Topology.TRIANGLES
     is_asset: bool = False
     catalogue: str = ""
     """Name of a catalogue of the asset library; empty: none."""

@@ -6,6 +6,7 @@ import bpy
 
 from ..backend.protocol import MAX_SEED, Preset
 from .errors import SetupError
+from .placement import Topology
 
 PRESETS = (
     (Preset.DRAFT.name, "Draft", "Quick look: fewer steps, 10 000 faces, 512 px texture"),
@@ -16,16 +17,23 @@ PLACES = (
     ("CURSOR", "3D Cursor", "Where the 3D cursor is when the object comes in"),
     ("ORIGIN", "World Origin", "In the middle of the world"),
 )
+TOPOLOGIES = (
+    (Topology.TRIANGLES.name, "Triangles", "The mesh as it was made"),
+    (Topology.PAIRS.name, "Joined Quads", "Join triangles to quads where form and texture allow it"),
+    (
+        Topology.EVEN.name,
+        "Even Quads",
+        "Remesh by QuadriFlow, unwrap and paint anew. Blender stands still for some seconds; the texture "
+        "follows, as an undo step of its own",
+    ),
+)
 NAME = "one2345"
 """Name of the settings in a scene."""
 
 MAX_FACES = 1_000_000
 MAX_TEXTURE_PX = 8192
-PHOTO_NAME = "Paint from Picture"
-PHOTO_DESCRIPTION = "Paint what the picture shows from the picture itself, where the mesh fits it"
-BASE_NAME = "Flat Base"
-BASE_DESCRIPTION = "Cut the underside flat, so that the object stands"
-"""Shared with the operators' options of the same meaning."""
+UNSAVED = {"SKIP_SAVE", "HIDDEN"}
+"""Options of an operator's property that every call gives anew."""
 
 
 class ONE2345_PG_settings(bpy.types.PropertyGroup):
@@ -44,7 +52,7 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
         texture_px: int
         use_photo: bool
         flat_base: bool
-        quads: bool
+        topology: str
         pack: bool
         is_asset: bool
         catalogue: str
@@ -102,11 +110,16 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             max=MAX_TEXTURE_PX,
             subtype="PIXEL",
         )
-        use_photo: bpy.props.BoolProperty(name=PHOTO_NAME, description=PHOTO_DESCRIPTION, default=True)
-        flat_base: bpy.props.BoolProperty(name=BASE_NAME, description=BASE_DESCRIPTION)
-        quads: bpy.props.BoolProperty(
-            name="Quads",
-            description="Join triangles to quads where form and texture allow it",
+        use_photo: bpy.props.BoolProperty(
+            name="Paint from Picture",
+            description="Paint what the picture shows from the picture itself, where the mesh fits it",
+            default=True,
+        )
+        flat_base: bpy.props.BoolProperty(
+            name="Flat Base", description="Cut the underside flat, so that the object stands"
+        )
+        topology: bpy.props.EnumProperty(
+            name="Polygons", description="What the mesh consists of", items=TOPOLOGIES
         )
         pack: bpy.props.BoolProperty(
             name="Pack Texture",
@@ -122,6 +135,12 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             "a new one is listed beside the saved .blend file",
         )
         tags: bpy.props.StringProperty(name="Tags", description="Tags of the asset, separated by commas")
+
+
+def like_panel(name: str) -> object:
+    """An operator's property of the same name, texts and limits as one of the panel's."""
+    made = ONE2345_PG_settings.__annotations__[name]
+    return made.function(**{**made.keywords, "options": UNSAVED})
 
 
 def current_scene(context: bpy.types.Context) -> bpy.types.Scene:

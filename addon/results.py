@@ -1,17 +1,21 @@
 """What has come of a job: its mesh as a file and as an object in the scene."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 
 from ..backend import protocol
-from . import assets, importer, jobs, journal
-from .errors import JobError
+from . import assets, importer, jobs, journal, quads
+from .errors import JobError, SourceError
 from .glb import read_glb
 from .job import Job, JobState
-from .placement import Placement
+from .placement import Placement, Topology
 from .surface import Steps, finish
 from .texts import tr
+
+AFTER_IMPORT: list[Callable[[Job, bpy.types.Object], None]] = []
+"""Called with every job and object that has come into a scene; pipelines may add to it."""
 
 
 def result(job_id: str) -> Path:
@@ -65,20 +69,40 @@ def import_steps(job_id: str, placement: Placement | None = None) -> Steps[bpy.t
         placement=placement or job.placement,
         treatment=job.treatment,
         provenance=importer.Provenance(name=job.title, folder=job.folder, properties=_properties(job)),
+        change=lambda obj: _follow_wishes(obj, job),
     )
-    job.object_name, job.wants_import, job.message = obj.name, False, _remark(obj, job)
+    job.object_name, job.wants_import = obj.name, False
     journal.write(job)
+    for hook in AFTER_IMPORT:
+        hook(job, obj)
     return obj
 
 
-def _remark(obj: bpy.types.Object, job: Job) -> str:
-    """What the artist wished for and did not get."""
+def _follow_wishes(obj: bpy.types.Object, job: Job) -> None:
+    """Remesh a new object, if that was wished for; the job's message says what could not be done."""
+    job.message = ""
     name = job.treatment.catalogue if job.treatment.is_asset else ""
     if name and not assets.has_catalogue(obj):
-        return tr(
+        job.message = tr(
             "The asset is in no catalog {name}: save the .blend file first, then import again.", name=name
         )
-    return ""
+    if job.treatment.topology is Topology.EVEN:
+        try:
+            _make_even(obj, job.request.faces)
+        except SourceError as error:
+            job.message = str(error)
+
+
+def _make_even(obj: bpy.types.Object, max_triangles: int | None) -> None:
+    """Give an object even quads, and take away the texture that does not fit them.
+
+    Raises:
+        SourceError: the artist works in another mode or scene, or QuadriFlow does not take the mesh.
+    """
+    if bpy.context.mode != "OBJECT" or bpy.context.view_layer.objects.active != obj:
+        raise SourceError(tr("Even quads are made in Object Mode: select the object and remesh it there."))
+    quads.remesh(bpy.context, obj, faces=max_triangles // 2 if max_triangles else quads.DEFAULT_FACES)
+    obj.data.materials.clear()
 
 
 def _properties(job: Job) -> dict[str, str | int | float]:

@@ -23,8 +23,19 @@ from .job import Job, Settings
 from .options import panel_placement
 from .placement import Placement, Treatment
 from .preferences import launch_from, preferences
+from .results import AFTER_IMPORT
 
-__all__ = ["Status", "cancel", "contact_sheet", "import_result", "result", "status", "submit", "wait"]
+__all__ = [
+    "AFTER_IMPORT",
+    "Status",
+    "cancel",
+    "contact_sheet",
+    "import_result",
+    "result",
+    "status",
+    "submit",
+    "wait",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

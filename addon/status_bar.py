@@ -4,7 +4,7 @@ import bpy
 
 from . import jobs
 from .job import Job, JobState
-from .panel_progress import progress_text
+from .texts import progress
 
 
 def running_job() -> Job | None:
@@ -33,8 +33,8 @@ def draw(header: bpy.types.Header, context: bpy.types.Context) -> None:
         return
     row = header.layout.row()
     row.label(text=job.title, icon="MESH_MONKEY", translate=False)
-    row.progress(factor=job.fraction, text=progress_text(job), type="RING", translate=False)
-    row.label(text=progress_text(job), translate=False)
+    text = progress(job.fraction, job.seconds_left())
+    row.progress(factor=job.fraction, text=text, type="RING", translate=False)
 
 
 def register() -> None:

@@ -17,3 +17,11 @@ def duration(seconds: float) -> str:
     if seconds < _LONG_S:
         return tr("{count} s", count=max(1, round(seconds)))
     return tr("{count} min", count=round(seconds / _MINUTE_S))
+
+
+def progress(fraction: float, seconds_left: float | None) -> str:
+    """How far something is, and how long it will take if that is known."""
+    percent = f"{fraction:.0%}"
+    if seconds_left is None:
+        return percent
+    return tr("{percent}, {time} left", percent=percent, time=duration(seconds_left))

@@ -56,7 +56,7 @@ def test_sizes_are_metres_whatever_the_unit_scale_is(add):
 
 
 def test_quads_keep_the_texture_and_the_surface(add, plate):
-    triangles, quads = add(path=plate), add(path=plate, quads=True)
+    triangles, quads = add(path=plate), add(path=plate, topology=placement.Topology.PAIRS)
     assert len(triangles.data.polygons) == 32
     assert [len(polygon.vertices) for polygon in quads.data.polygons] == [4] * 16
     assert len(quads.data.vertices) == 25

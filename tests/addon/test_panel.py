@@ -204,7 +204,7 @@ def test_the_import_panel_offers_place_and_size():
         "texture_px",
         "use_photo",
         "flat_base",
-        "quads",
+        "topology",
         "pack",
     ):
         assert name in shown

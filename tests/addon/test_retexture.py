@@ -1,13 +1,25 @@
 """New colours for a mesh: what the backend gets to paint, and what becomes of the object."""
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
 from mathutils import Matrix
 
+from backend.geometry.glb import encode_glb
 from backend.geometry.glb_reader import read_textured_glb
 from backend.geometry.placement import generation_space
-from tests.addon.extension import errors, frames, retexture, retexture_glb, views_editing, views_sheet
+from tests.addon.extension import (
+    errors,
+    frames,
+    jobs,
+    retexture,
+    retexture_glb,
+    ticking,
+    views_editing,
+    views_sheet,
+)
 from tests.addon.reworking import assets, job_folder, newest, png_pixels, result, seen, sheet
 
 pytestmark = pytest.mark.blender
@@ -138,3 +150,47 @@ def test_the_texture_of_a_mesh_that_is_gone_is_named(result):
 def test_the_open_sheet_is_not_needed(result):
     bpy.ops.one2345.retexture()
     np.testing.assert_array_equal(png_pixels(newest().folder / "views.png"), sheet(1))
+
+
+@pytest.fixture
+def ball_file(job_folder, assets):
+    """The mesh of the job: a ball, which QuadriFlow takes."""
+    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=4)
+    ball = bpy.context.object
+    mesh = ball.data
+    points = points_of(ball) / 3
+    triangles = np.array([polygon.vertices[:] for polygon in mesh.polygons], dtype=np.int32)
+    textured = read_textured_glb(job_folder / "textured.glb")
+    whole = replace(
+        textured,
+        vertices=points.astype(np.float32),
+        faces=triangles,
+        normals=(3 * points).astype(np.float32),
+        uv=(points[:, :2] + 0.5).astype(np.float32),
+    )
+    for folder in (job_folder, assets):
+        (folder / "textured.glb").write_bytes(encode_glb(whole, extras={}))
+    bpy.data.objects.remove(ball)
+
+
+def test_a_result_with_even_quads_is_painted_when_it_has_come_in(ball_file, job_folder, monkeypatch):
+    ticking.recall()
+    panel = bpy.context.scene.one2345
+    panel.topology, panel.faces = "EVEN", 2000
+    bpy.ops.one2345.import_result(job=job_folder.name)
+    (obj,) = (item for item in bpy.context.scene.objects if item.type == "MESH")
+    assert {len(polygon.vertices) for polygon in obj.data.polygons} == {4}
+    assert painted(obj).name == f"{obj.name} texture"
+    assert not jobs.status(job_folder.name).message
+
+
+def test_even_quads_wait_for_object_mode(ball_file, job_folder):
+    ticking.recall()
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.context.scene.one2345.topology = "EVEN"
+    bpy.ops.one2345.import_result(job=job_folder.name)
+    assert bpy.context.mode == "EDIT_MESH"
+    job = jobs.status(job_folder.name)
+    assert "Object Mode" in job.message
+    assert len(bpy.data.objects[job.object_name].data.polygons) == 1280
