@@ -8,6 +8,7 @@ import logging
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from backend.errors import InstallError, NetworkError, One2345Error
@@ -26,7 +27,7 @@ from backend.installation import (
     read_state,
     state_data,
 )
-from backend.packages import KIT_PYTHON, Uv, Watch, find_uv
+from backend.packages import KIT_PYTHON, Uv, Watch, find_uv, run_watched
 from backend.storage import PART_PREFIX, remove_tree, write_whole, writing_errors
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ CHECK, OLD, PYTHON, ASK, PACKAGES, IMPORTS, MODELS, TEST, FINISH = (
     "Making a small mesh",
     "Finishing",
 )
+
+_PRIVATE = f"cpython-{WANTED_PYTHON}"
+"""What uv names a private Python's folder, to begin with."""
 
 
 def titles(options: Options) -> list[str]:
@@ -71,7 +75,7 @@ def install(options: Options, reporter: Reporter) -> Installed:
     if options.is_repair and before is not None:
         _forget_damaged(uv, before, reporter)
     folder = _new_folder(plan, before, options)
-    python = _prepare_python(uv, folder, options, reporter)
+    python, text = _prepare_python(uv, folder, options, reporter)
     _install_packages(uv, python, plan, reporter)
     reporter.begin(IMPORTS)
     check_imports(python, reporter)
@@ -81,7 +85,7 @@ def install(options: Options, reporter: Reporter) -> Installed:
         run_small_job(python, options, reporter)
     reporter.begin(FINISH)
     _switch(folder, python, plan, options.root)
-    return Installed(text=plan.text, seconds=round(time.monotonic() - start, 1))
+    return Installed(text=". ".join([plan.text, *text]), seconds=round(time.monotonic() - start, 1))
 
 
 def _forget_damaged(uv: Uv, before: State, reporter: Reporter) -> None:
@@ -105,53 +109,78 @@ def _new_folder(plan: Plan, before: State | None, options: Options) -> Path:
     return parent / name
 
 
-def _prepare_python(uv: Uv, folder: Path, options: Options, reporter: Reporter) -> Path:
-    """Make an environment on the best Python that can be had; returns its Python."""
+def _prepare_python(
+    uv: Uv, folder: Path, options: Options, reporter: Reporter
+) -> tuple[Path, tuple[str, ...]]:
+    """Make an environment on the best Python that can be had; returns its Python, and what to say of it."""
     reporter.begin(PYTHON)
     watch = PackageWatch(reporter, uv.root / "cache" / "uv", total=0)
     problem: One2345Error | None = None
-    for base in (options.python,) if options.python else _bases(uv, watch):
+    for base, *text in ((options.python,),) if options.python else _bases(uv, watch):
         try:
             uv.run(["venv", "--no-project", "--python", base, "--no-python-downloads", str(folder)], watch)
         except InstallError as error:
             log.info("no environment on %s: %s", base, error)
             problem = error
         else:
-            return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+            python = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
+            return folder / python, tuple(text)
     raise InstallError(
         f"There is no Python {WANTED_PYTHON} to build on and none could be downloaded; "
         f"connect to the internet, or install Python {WANTED_PYTHON} and try again"
     ) from problem
 
 
-def _bases(uv: Uv, watch: Watch) -> list[str]:
-    """Pythons to build on: a private one, the one that runs this, one that is on the machine."""
-    found = [WANTED_PYTHON] if _has_private_python(uv, watch) else []
+def _bases(uv: Uv, watch: Watch) -> Iterator[tuple[str, ...]]:
+    """Pythons to build on, each with what to say of it: a private one, the one that runs this, another."""
+    if _has_private_python(uv, watch):
+        yield (WANTED_PYTHON,)
     if sys.version_info[:2] in SUPPORTED_PYTHONS:
-        found.append(sys.executable)
-    return [*found, WANTED_PYTHON]
+        yield sys.executable, "No Python of its own could be had, so it builds on Blender's"
+    yield WANTED_PYTHON, "No Python of its own could be had, so it builds on this computer's"
 
 
 def _has_private_python(uv: Uv, watch: Watch) -> bool:
-    pattern = f"cpython-{WANTED_PYTHON}*"
-    if any((uv.root / "python").glob(pattern)):
+    """A Python of our own that runs is in the data root, fetched now if need be; uv checks what it gets."""
+    folder = uv.root / "python"
+    if _runs(folder, watch):
         return True
     if uv.kit is not None:
-        return any(_take_over(found, uv.root / "python") for found in (uv.kit / KIT_PYTHON).glob(pattern))
+        kept = (uv.kit / KIT_PYTHON).glob(f"{_PRIVATE}*")
+        return any([_take_over(found, folder) for found in kept])
     try:
-        uv.run(["python", "install", WANTED_PYTHON, "--no-bin"], watch)
+        # What is there and damaged stays until another one is at hand: an environment in use may build on it.
+        uv.run(["python", "install", WANTED_PYTHON, "--reinstall", "--no-bin", "--no-registry"], watch)
     except (InstallError, NetworkError) as error:
         log.info("no private Python: %s", error)
         return False
     return True
 
 
+def _runs(folder: Path, watch: Watch) -> bool:
+    """One of the private Pythons is whole enough to start and to load what needs libraries of its own."""
+    programs = [
+        *folder.glob(f"{_PRIVATE}*/bin/python{WANTED_PYTHON}"),
+        *folder.glob(f"{_PRIVATE}*/python.exe"),
+    ]
+    command = ["-I", "-c", "import ctypes, ssl, zlib"]
+    for program in programs:
+        try:
+            _, code = run_watched([str(program), *command], environment={}, folder=folder, watch=watch)
+        except InstallError as error:
+            log.info("%s", error)
+        else:
+            return code == 0
+    return False
+
+
 def _take_over(source: Path, folder: Path) -> bool:
-    """Copy a kit's Python into the data root; returns whether that is a Python now."""
+    """Copy a kit's Python into the data root, in place of what is there; returns that it is there now."""
     part = folder / f"{PART_PREFIX}{source.name}"
     with writing_errors(folder / source.name):
         remove_tree(part)
         shutil.copytree(source, part, symlinks=True)
+        remove_tree(folder / source.name)
         part.replace(folder / source.name)
     return True
 

@@ -13,7 +13,7 @@ from backend.install import plan as planning
 from backend.install import work
 from backend.install.options import Options
 from backend.install.reporter import Reporter
-from backend.installation import InstallEvent, decode_event
+from backend.installation import Installed, InstallEvent, decode_event
 from tests.backend.install.server import FileServer, make_wheel
 
 PACKAGES = 10
@@ -43,7 +43,15 @@ class World:
 
     def install(self, **changes: object) -> None:
         options = self.options(**changes)
-        work.install(options, Reporter(self.sink, work.titles(options)))
+        reporter = Reporter(self.sink, work.titles(options))
+        reporter.send(work.install(options, reporter))
+
+    @property
+    def done(self) -> Installed:
+        """What the last installation said in the end."""
+        last = self.events[-1]
+        assert isinstance(last, Installed)
+        return last
 
     @property
     def events(self) -> list[InstallEvent]:

@@ -1,8 +1,11 @@
 """The installer against an index that fails, on disks that are full, and after each kind of cut."""
 
+import io
+import json
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 from pathlib import Path
 
@@ -13,8 +16,10 @@ from backend.install import plan as planning
 from backend.install import work
 from backend.install.reporter import Reporter
 from backend.installation import COMPLETE_FILE, Step, read_state
+from backend.storage import sha256_of
 from tests.backend.install.conftest import PACKAGES, PAYLOAD_BYTES
 
+SYSCONFIG = "# system configuration generated and used by the sysconfig module\nbuild_time_vars = {}\n"
 TOTAL_BYTES = PACKAGES * PAYLOAD_BYTES
 
 
@@ -128,6 +133,75 @@ def test_a_kits_python_is_taken_over(world, tmp_path, monkeypatch):
     monkeypatch.setattr(work, "SUPPORTED_PYTHONS", ())
     world.install(kit=kit, python="")
     assert (world.root / "python" / name / "bin" / "python3.11").exists()
+    installed_python(world)
+
+
+@pytest.fixture
+def private_python(world, monkeypatch):
+    """An archive like those that uv fetches Pythons from, on the file server; its Python is this one."""
+    if sys.platform != "linux":
+        pytest.skip("the archive holds a shell script in place of a program")
+    name = "cpython-3.11.18+20261101-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz"
+    script = f'#!/bin/bash\nexec -a "$0" {Path(sys.executable).resolve()} "$@"\n'
+    with tarfile.open(world.wheels / name, "w:gz") as archive:
+        for path, mode, text in (
+            ("bin/python3.11", 0o755, script),
+            ("lib/python3.11/_sysconfigdata__linux_x86_64-linux-gnu.py", 0o644, SYSCONFIG),
+        ):
+            member = tarfile.TarInfo(f"python/{path}")
+            member.size, member.mode = len(text), mode
+            archive.addfile(member, io.BytesIO(text.encode()))
+    facts = {
+        **{"name": "cpython", "os": "linux", "libc": "gnu", "major": 3, "minor": 11, "patch": 18},
+        **{"arch": {"family": "x86_64", "variant": None}, "prerelease": "", "variant": None},
+        "url": f"{world.server.url}/files/{name}",
+        "sha256": sha256_of(world.wheels / name),
+        "build": "20261101",
+    }
+    listed = world.wheels / "pythons.json"
+    listed.write_text(json.dumps({"cpython-3.11.18-linux-x86_64-gnu": facts}))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(listed))
+    return name
+
+
+def private_pythons(world):
+    return list((world.root / "python").glob("cpython-3.11.18*/bin/python3.11"))
+
+
+def test_a_private_python_is_fetched_and_built_on(world, private_python):
+    world.install(python="")
+    installed_python(world)
+    assert len(private_pythons(world)) == 1
+    assert world.done.text == "Computing with the build torch-cpu"
+
+
+def test_a_private_python_with_a_wrong_byte_is_refused_and_blenders_own_built_on(world, private_python):
+    world.server.broken = {private_python}
+    world.install(python="")
+    assert private_pythons(world) == []
+    assert "builds on Blender's" in world.done.text
+    installed_python(world)
+
+
+def test_without_a_private_python_blenders_own_is_built_on_and_said(world, private_python):
+    world.server.missing = {private_python}
+    world.install(python="")
+    assert "builds on Blender's" in world.done.text
+
+
+def test_without_any_fitting_python_there_is_one_sentence(world, private_python, monkeypatch):
+    world.server.missing = {private_python}
+    monkeypatch.setattr(work, "SUPPORTED_PYTHONS", ())
+    monkeypatch.setattr(work, "WANTED_PYTHON", "3.99")
+    with pytest.raises(InstallError, match=r"no Python 3\.99 to build on"):
+        world.install(python="")
+
+
+def test_repair_fetches_a_damaged_private_python_anew(world, private_python):
+    world.install(python="")
+    private_pythons(world)[0].write_text("#!/bin/false\n")
+    world.install(python="", is_repair=True)
+    assert "exec" in private_pythons(world)[0].read_text()
     installed_python(world)
 
 
