@@ -58,6 +58,11 @@ class AnchorLayout:
         if not 0 < self.fov_deg < 180 or self.distance <= UNIT_RADIUS or self.tile_px < 8:
             raise ConfigError(f"an anchor layout needs 0 < fov < 180, distance > {UNIT_RADIUS}, got {self}")
 
+    @property
+    def fov(self) -> float:
+        """Field of view in radians."""
+        return math.radians(self.fov_deg)
+
     def anchors(self, elevation: Float[Tensor, "*b"]) -> Directions:
         """The eight anchors (*b, a) of input pictures taken from `elevation` (radians)."""
         azimuth = torch.tensor(self.ring_deg + self.other_ring_deg, device=elevation.device).deg2rad()
@@ -83,7 +88,7 @@ class AnchorLayout:
         """Cameras of this layout at directions."""
         azimuth = directions.azimuth
         distance = torch.full_like(azimuth, self.distance)
-        fov = torch.full_like(azimuth, math.radians(self.fov_deg))
+        fov = torch.full_like(azimuth, self.fov)
         return orbit_cameras(azimuth, directions.elevation, distance, fov)
 
     def cameras(self, elevation: Float[Tensor, "*b"]) -> Cameras:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from backend.errors import One2345Error
-from backend.train import occupancy, pack, shape, sheet, vae, views
+from backend.train import occupancy, pack, shape, sheet, vae, views, zero123
 from backend.train.ranks import join
 
 log = logging.getLogger("backend.train")
@@ -22,6 +22,7 @@ COMMANDS: MappingProxyType[str, Command] = MappingProxyType(
         "views": ("train the six-view diffusion", views.add_arguments, views.run),
         "occupancy": ("train the diffusion of the coarse shell", occupancy.add_arguments, occupancy.run),
         "shape": ("train the diffusion of distance and colour", shape.add_arguments, shape.run),
+        "zero123": ("train the view-conditioned diffusion", zero123.add_arguments, zero123.run),
     }
 )
 
