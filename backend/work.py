@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from backend.artifact_files import read_views
+from backend.diffusion.views import ViewSampling
 from backend.geometry.cameras import ViewRig
 from backend.jobs import Job
 from backend.models.cache import NetworkCache
@@ -22,7 +23,6 @@ from backend.stages.matte import with_silhouettes
 from backend.stages.occupancy import OccupancySampling
 from backend.stages.shape import ShapeSampling
 from backend.stages.texture import TextureConfig
-from backend.stages.views import ViewSampling
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -42,6 +42,25 @@ class ViewSchedule:
         return torch.cumprod(1 - betas, dim=0).float()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ViewSampling:
+    """How the six views are sampled.
+
+    Attributes:
+        guidance: Weight of the condition; 1 switches classifier-free guidance off, and halves the work.
+        guidance_rescale: How far the overexposure of strong guidance is undone, from 0 to 1.
+    """
+
+    steps: int = 28
+    guidance: float = 2.5
+    guidance_rescale: float = 0.0
+    sampler: Sampler = "euler_ancestral"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.guidance < 1 or not 0 <= self.guidance_rescale <= 1:
+            raise ConfigError(f"need steps >= 1, guidance >= 1 and rescale from 0 to 1, got {self}")
+
+
 def make_scheduler(schedule: ViewSchedule, sampler: Sampler) -> ViewScheduler:
     """The sampler for v-prediction with trailing timesteps, so that the first step sees pure noise."""
     return SAMPLERS[sampler](

@@ -99,4 +99,4 @@ def _three(values: Json) -> tuple[float, ...]:
 def _number(value: Json) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("it needs a number")
-    return value
+    return float(value)

@@ -10,27 +10,8 @@ from diffusers import EulerAncestralDiscreteScheduler
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from backend.diffusion.views import Sampler, ViewScheduler
-from backend.errors import ConfigError, OnStep, ignore_steps
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ViewSampling:
-    """How the six views are sampled.
-
-    Attributes:
-        guidance: Weight of the condition; 1 switches classifier-free guidance off, and halves the work.
-        guidance_rescale: How far the overexposure of strong guidance is undone, from 0 to 1.
-    """
-
-    steps: int = 28
-    guidance: float = 2.5
-    guidance_rescale: float = 0.0
-    sampler: Sampler = "euler_ancestral"
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.guidance < 1 or not 0 <= self.guidance_rescale <= 1:
-            raise ConfigError(f"need steps >= 1, guidance >= 1 and rescale from 0 to 1, got {self}")
+from backend.diffusion.views import Sampler, ViewSampling, ViewScheduler
+from backend.errors import OnStep, ignore_steps
 
 
 @runtime_checkable

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from backend.diffusion.views import ViewSampling
 from backend.geometry.cameras import ViewRig, sheet_from_views
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from backend.models.multiview import MultiviewConfig, MultiviewNet
 from backend.models.picture_volume import VolumeConfig
 from backend.models.weights import load_network
-from backend.stages.views import ViewSampling
 from backend.train.loop import TrainConfig, train
 from backend.train.pictures import Shots
 from backend.train.spoil import compressed, spoil
