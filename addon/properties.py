@@ -23,8 +23,7 @@ TOPOLOGIES = (
     (
         Topology.EVEN.name,
         "Even Quads",
-        "Remesh by QuadriFlow, unwrap and paint anew. Blender stands still for some seconds; the texture "
-        "follows, as an undo step of its own",
+        "Remesh by QuadriFlow: Blender stands still for some seconds, and the texture follows",
     ),
 )
 NAME = "one2345"

@@ -60,7 +60,6 @@ TEXTS: Mapping[str, str] = {
     "Size (m)": "尺寸（米）",
     "Collection": "集合",
     "Faces": "面数",
-    "Quads": "四边面",
     "Pack Texture": "打包纹理",
     "Paint from Picture": "用图片绘制",
     "Flat Base": "平整底面",
@@ -250,5 +249,17 @@ TEXTS: Mapping[str, str] = {
     ),
     "The asset is in no catalog {name}: save the .blend file first, then import again.": (
         "资产不在目录 {name} 中：请先保存 .blend 文件，然后重新导入。"
+    ),
+    "Polygons": "多边形",
+    "What the mesh consists of": "网格由什么组成",
+    "Triangles": "三角面",
+    "The mesh as it was made": "网格保持生成时的样子",
+    "Joined Quads": "合并四边面",
+    "Even Quads": "均匀四边面",
+    "Remesh by QuadriFlow: Blender stands still for some seconds, and the texture follows": (
+        "用 QuadriFlow 重新网格化：Blender 会停顿几秒，纹理随后生成"
+    ),
+    "Even quads are made in Object Mode: select the object and remesh it there.": (
+        "均匀四边面在物体模式下生成：请选择物体并在该模式下重新网格化。"
     ),
 }

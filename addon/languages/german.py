@@ -60,7 +60,6 @@ TEXTS: Mapping[str, str] = {
     "Size (m)": "Größe (m)",
     "Collection": "Collection",
     "Faces": "Flächen",
-    "Quads": "Vierecke",
     "Pack Texture": "Textur packen",
     "Paint from Picture": "Mit dem Bild bemalen",
     "Flat Base": "Flacher Boden",
@@ -293,5 +292,17 @@ TEXTS: Mapping[str, str] = {
     ),
     "The asset is in no catalog {name}: save the .blend file first, then import again.": (
         "Das Asset ist in keinem Katalog {name}: erst die .blend-Datei speichern, dann erneut importieren."
+    ),
+    "Polygons": "Polygone",
+    "What the mesh consists of": "Woraus das Netz besteht",
+    "Triangles": "Dreiecke",
+    "The mesh as it was made": "Das Netz, wie es entstanden ist",
+    "Joined Quads": "Verbundene Vierecke",
+    "Even Quads": "Gleichmäßige Vierecke",
+    "Remesh by QuadriFlow: Blender stands still for some seconds, and the texture follows": (
+        "Mit QuadriFlow neu vernetzen: Blender steht einige Sekunden still, und die Textur folgt"
+    ),
+    "Even quads are made in Object Mode: select the object and remesh it there.": (
+        "Gleichmäßige Vierecke entstehen im Objektmodus: Objekt auswählen und dort neu vernetzen."
     ),
 }
