@@ -95,7 +95,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands.add_parser("lock", help="resolve requirements/*.in again (developers)")
     offline = commands.add_parser("offline", help="all that an installation downloads, as a folder in dist/")
     offline.add_argument("--platform", choices=UV_PLATFORMS, default=kit.this_platform())
-    offline.add_argument("--torch", choices=kit.torch_locks(), default="torch-cpu")
+    offline.add_argument("--torch", choices=kit.torch_locks(), help="without it, for the processor")
+    offline.add_argument("--python", choices=("3.11", "3.12", "3.13"), default="3.11")
     show = commands.add_parser("demo", help="one picture to a textured mesh in Blender; writes out/")
     show.add_argument("image", nargs="?", type=Path, default=DEMO_IMAGE)
     return parser.parse_args(arguments)
@@ -114,7 +115,8 @@ def run_command(options: argparse.Namespace) -> int:
             zip_all()
         case "offline":
             setup()
-            folder = kit.make(options.platform, options.torch)
+            torch = options.torch or kit.plain_build(options.platform)
+            folder = kit.make(options.platform, torch, options.python)
             say(f"offline: {folder.relative_to(ROOT)}; choose it with 'Install from a Folder' in Blender")
         case _:
             setup()

@@ -64,7 +64,7 @@ def lock() -> None:
 
 def lock_torch(name: str, *options: str | Path) -> None:
     """Lock what a build of torch needs, and add torch itself by the checksums of its table."""
-    torch, others = _parted(REQUIREMENTS / f"{name}.in")
+    torch, others = parted(REQUIREMENTS / f"{name}.in")
     hashes = [f"    --hash=sha256:{sha}" for sha in sorted(wheel.sha256 for wheel in torch_wheels(torch))]
     with tempfile.TemporaryDirectory(dir=REQUIREMENTS) as folder:
         needs, locked = Path(folder, f"{name}.in"), Path(folder, "locked.txt")
@@ -80,8 +80,8 @@ def torch_wheels(requirement: str) -> list[TorchWheel]:
     return wheels_of(requirement, read_wheels(REQUIREMENTS / "pytorch-wheels.txt"))
 
 
-def _parted(path: Path) -> tuple[str, str]:
-    """The line of torch itself (empty without one), and the rest of a file of requirements."""
+def parted(path: Path) -> tuple[str, str]:
+    """The `torch==VERSION` of a file of requirements (empty without one), and the rest of the file."""
     torch = re.search(r"(?m)^torch==[^\s\\]+", text := path.read_text("utf-8"))
     return (torch[0], re.sub(r"(?m)^torch==.*\n(\s+--hash.*\n)*", "", text)) if torch else ("", text)
 
@@ -100,7 +100,7 @@ def _download_bytes(path: Path, platform: str, uv_platform: str) -> int:
     """Bytes of the wheels that a platform takes from a lock; 0 where the platform cannot use it."""
     import tomllib  # Not above: an older Python must get as far as looking for a newer one.
 
-    torch, others = _parted(path) if path.stem in TORCH_BUILDS else ("", path.read_text("utf-8"))
+    torch, others = parted(path) if path.stem in TORCH_BUILDS else ("", path.read_text("utf-8"))
     torch_bytes = download_bytes(torch_wheels(torch), platform) if torch else 0
     if torch and not torch_bytes:
         return 0

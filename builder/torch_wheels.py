@@ -26,9 +26,15 @@ class TorchWheel(NamedTuple):
         """Such as `2.13.0+cu126`."""
         return self.name.split("-")[1]
 
-    def fits(self, platform: str) -> bool:
-        """It is for that platform, in Blender's words."""
-        return self.name.endswith(f"-{PLATFORM_TAGS.get(platform)}.whl")
+    @property
+    def backend(self) -> str:
+        """uv's word for the index that holds it, such as `cu126`."""
+        return self.version.partition("+")[2]
+
+    def fits(self, platform: str, python: str = "") -> bool:
+        """It is for that platform, in Blender's words, and for that Python, such as 3.11, if one is named."""
+        tag = f"cp{python.replace('.', '')}"
+        return self.name.endswith(f"-{PLATFORM_TAGS.get(platform)}.whl") and f"-{tag}" in self.name
 
 
 def read_wheels(table: Path) -> list[TorchWheel]:

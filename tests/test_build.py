@@ -212,8 +212,9 @@ def test_a_build_of_torch_has_a_wheel_for_every_python_that_the_backend_runs_on(
         line for line in (shell.REQUIREMENTS / f"{name}.in").read_text("utf-8").split() if "torch==" in line
     )
     fitting = [wheel.name for wheel in wheels_of(torch, known) if wheel.fits(platform)]
-    for major, minor in SUPPORTED_PYTHONS:
-        assert any(f"-cp{major}{minor}-cp{major}{minor}-" in name for name in fitting), (major, minor)
+    for version in SUPPORTED_PYTHONS:
+        tag = f"cp{version.replace('.', '')}"
+        assert any(f"-{tag}-{tag}-" in name for name in fitting), version
 
 
 def test_a_version_of_torch_that_the_table_lacks_is_said():

@@ -6,9 +6,10 @@ from pathlib import Path
 EXTENSION_ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds `addon` and `backend`."""
 
-SUPPORTED_PYTHONS = ((3, 11), (3, 12), (3, 13))
-"""What the locks hold packages for."""
 WANTED_PYTHON = "3.11"
+"""The version of a private Python."""
+SUPPORTED_PYTHONS = (WANTED_PYTHON, "3.12", "3.13")
+"""What the locks hold packages for; Blender brings 3.11 up to 5.0 and 3.13 from 5.1 on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backend.errors import InstallError, StorageError
 from backend.install.machine import cards, choose_build, free_bytes, platform_key
-from backend.install.options import WANTED_PYTHON, Options
+from backend.install.options import SUPPORTED_PYTHONS, WANTED_PYTHON, Options
 from backend.installation import ENVIRONMENTS, lock_digests
 from backend.models.catalogue import Model, find_model, read_catalogue
 from backend.models.store import missing_files
@@ -36,6 +36,7 @@ class Plan:
         disk_bytes: Free space needed.
         models: Models that are to be there.
         text: What will compute, in a sentence.
+        pythons: Versions that there are packages for, the best first.
     """
 
     locks: tuple[Path, ...]
@@ -44,6 +45,7 @@ class Plan:
     disk_bytes: int
     models: tuple[Model, ...]
     text: str
+    pythons: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -60,7 +62,8 @@ def make_plan(options: Options) -> Plan:
     """
     key = platform_key()
     present = {path.stem for path in options.requirements.glob("torch*.txt")}
-    if chosen := options.torch or _torch_of_kit(options.kit, key):
+    kit = _read_kit(options.kit, key) if options.kit else None
+    if chosen := options.torch or (kit.torch if kit else ""):
         torch, text = chosen, f"Computing with the build {chosen}"
     else:
         choice = choose_build(key, cards(), present)
@@ -81,28 +84,35 @@ def make_plan(options: Options) -> Plan:
         disk_bytes=int((packages or _UNKNOWN_BYTES) * _UNPACKED) + 2 * wanted + _SPARE_BYTES,
         models=models,
         text=text,
+        pythons=(kit.python,) if kit else SUPPORTED_PYTHONS,
     )
 
 
-def _torch_of_kit(kit: Path | None, key: str) -> str:
-    """The build of torch that a kit holds; empty where it does not say.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Kit:
+    """What a kit holds: a build of torch (empty where it does not say), and packages for one Python."""
+
+    torch: str = ""
+    python: str = WANTED_PYTHON
+
+
+def _read_kit(kit: Path, key: str) -> _Kit:
+    """What a folder made by `build.py offline` says of itself.
 
     Raises:
-        InstallError: the kit is for another system.
+        InstallError: it is for another system.
     """
-    if kit is None:
-        return ""
     try:
         facts = parse_json((kit / KIT_FILE).read_bytes())
     except (OSError, ProtocolError) as error:
         log.warning("%s does not say what it holds: %s", kit, error)
-        return ""
+        return _Kit()
     found = facts if isinstance(facts, dict) else {}
     if found.get("platform", key) != key:
         raise InstallError(
             f"This folder is for {found['platform']}, but this is {key}; choose another folder"
         )
-    return str(found.get("torch", ""))
+    return _Kit(torch=str(found.get("torch", "")), python=str(found.get("python", WANTED_PYTHON)))
 
 
 def check_disk(plan: Plan, root: Path) -> None:

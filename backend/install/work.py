@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backend.errors import InstallError, NetworkError, One2345Error
 from backend.install.model_actions import Action, download
-from backend.install.options import SUPPORTED_PYTHONS, WANTED_PYTHON, Options
+from backend.install.options import WANTED_PYTHON, Options
 from backend.install.plan import Plan, check_disk, make_plan
 from backend.install.records import damaged_packages
 from backend.install.reporter import PackageWatch, Reporter
@@ -75,7 +75,7 @@ def install(options: Options, reporter: Reporter) -> Installed:
     if options.is_repair and before is not None:
         _forget_damaged(uv, before, reporter)
     folder = _new_folder(plan, before, options)
-    python, text = _prepare_python(uv, folder, options, reporter)
+    python, text = _prepare_python(uv, folder, plan, options, reporter)
     _install_packages(uv, python, plan, reporter)
     reporter.begin(IMPORTS)
     check_imports(python, reporter)
@@ -110,13 +110,13 @@ def _new_folder(plan: Plan, before: State | None, options: Options) -> Path:
 
 
 def _prepare_python(
-    uv: Uv, folder: Path, options: Options, reporter: Reporter
+    uv: Uv, folder: Path, plan: Plan, options: Options, reporter: Reporter
 ) -> tuple[Path, tuple[str, ...]]:
     """Make an environment on the best Python that can be had; returns its Python, and what to say of it."""
     reporter.begin(PYTHON)
     watch = PackageWatch(reporter, uv.root / "cache" / "uv", total=0)
     problem: One2345Error | None = None
-    for base, *text in ((options.python,),) if options.python else _bases(uv, watch):
+    for base, *text in ((options.python,),) if options.python else _bases(uv, plan, watch):
         try:
             uv.run(["venv", "--no-project", "--python", base, "--no-python-downloads", str(folder)], watch)
         except InstallError as error:
@@ -125,19 +125,21 @@ def _prepare_python(
         else:
             python = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
             return folder / python, tuple(text)
+    version = plan.pythons[0]
     raise InstallError(
-        f"There is no Python {WANTED_PYTHON} to build on and none could be downloaded; "
-        f"connect to the internet, or install Python {WANTED_PYTHON} and try again"
+        f"There is no Python {version} to build on and none could be downloaded; "
+        f"connect to the internet, or install Python {version} and try again"
     ) from problem
 
 
-def _bases(uv: Uv, watch: Watch) -> Iterator[tuple[str, ...]]:
+def _bases(uv: Uv, plan: Plan, watch: Watch) -> Iterator[tuple[str, ...]]:
     """Pythons to build on, each with what to say of it: a private one, the one that runs this, another."""
-    if _has_private_python(uv, watch):
+    if WANTED_PYTHON in plan.pythons and _has_private_python(uv, watch):
         yield (WANTED_PYTHON,)
-    if sys.version_info[:2] in SUPPORTED_PYTHONS:
+    if "{}.{}".format(*sys.version_info) in plan.pythons:
         yield sys.executable, "No Python of its own could be had, so it builds on Blender's"
-    yield WANTED_PYTHON, "No Python of its own could be had, so it builds on this computer's"
+    for version in plan.pythons:
+        yield version, "No Python of its own could be had, so it builds on this computer's"
 
 
 def _has_private_python(uv: Uv, watch: Watch) -> bool:

@@ -121,8 +121,16 @@ def test_a_kit_says_which_build_it_holds(world, tmp_path):
         planning.make_plan(world.options(kit=kit, torch=""))
 
 
-def test_a_kits_python_is_taken_over(world, tmp_path, monkeypatch):
-    """A link to this Python, laid out as uv does, stands for a private one; Blender's own does not fit."""
+def test_a_kit_for_another_python_is_built_on_that_alone(world, tmp_path):
+    kit = tmp_path / "kit"
+    (kit / "wheels").mkdir(parents=True)
+    (kit / "kit.json").write_text('{"platform": "linux-x64", "torch": "torch-cpu", "python": "3.99"}')
+    with pytest.raises(InstallError, match=r"no Python 3\.99 to build on"):
+        world.install(kit=kit, python="", torch="")
+
+
+def test_a_kits_python_is_taken_over(world, tmp_path):
+    """A link to this Python, laid out as uv does, stands for a private one."""
     kit = tmp_path / "kit"
     (kit / "wheels").mkdir(parents=True)
     for path in world.wheels.glob("*.whl"):
@@ -130,8 +138,8 @@ def test_a_kits_python_is_taken_over(world, tmp_path, monkeypatch):
     name = "cpython-3.11.7-linux-x86_64-gnu"
     (kit / "python" / name / "bin").mkdir(parents=True)
     (kit / "python" / name / "bin" / "python3.11").symlink_to(Path(sys.executable).resolve())
-    monkeypatch.setattr(work, "SUPPORTED_PYTHONS", ())
     world.install(kit=kit, python="")
+    assert world.done.text == "Computing with the build torch-cpu"
     assert (world.root / "python" / name / "bin" / "python3.11").exists()
     installed_python(world)
 
@@ -191,8 +199,7 @@ def test_without_a_private_python_blenders_own_is_built_on_and_said(world, priva
 
 def test_without_any_fitting_python_there_is_one_sentence(world, private_python, monkeypatch):
     world.server.missing = {private_python}
-    monkeypatch.setattr(work, "SUPPORTED_PYTHONS", ())
-    monkeypatch.setattr(work, "WANTED_PYTHON", "3.99")
+    monkeypatch.setattr(planning, "SUPPORTED_PYTHONS", ("3.99",))
     with pytest.raises(InstallError, match=r"no Python 3\.99 to build on"):
         world.install(python="")
 
