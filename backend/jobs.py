@@ -17,7 +17,9 @@ from pathlib import Path
 
 from backend.errors import ArtifactError
 from backend.protocol import (
+    CANDIDATE_FILE,
     LEVEL_FILE,
+    MAX_CANDIDATES,
     RECORD_FILE,
     REPORT_FILE,
     REQUEST_FILE,
@@ -107,7 +109,18 @@ class Job:
         """The files that a request ends in, there or not; the first is the one to show or import."""
         if request.edited is not None:
             return [self.folder / RETEXTURED_FILE]
+        if request.text is not None and request.text.candidates:
+            return [self.candidate(number + 1) for number in range(request.text.candidates)]
         return [*self.paths(request.stop_after), *self.levels(request)]
+
+    def candidate(self, number: int) -> Path:
+        """The file of a picture drawn from words, there or not."""
+        return self.folder / CANDIDATE_FILE.format(number)
+
+    def candidates(self) -> dict[int, Path]:
+        """The pictures drawn from words that are there, by number."""
+        numbers = range(1, MAX_CANDIDATES + 1)
+        return {number: path for number in numbers if (path := self.candidate(number)).is_file()}
 
     def is_whole(self, stage: Stage) -> bool:
         """Whether all files of a stage are there."""

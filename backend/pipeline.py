@@ -19,6 +19,7 @@ from backend.artifact_files import (
     write_shape,
     write_views,
 )
+from backend.candidates import draw_candidates
 from backend.devices import memory_errors, peaks, reset_peaks
 from backend.errors import ArtifactError, OnStep
 from backend.geometry.framing import object_frames
@@ -232,6 +233,8 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
     Raises:
         One2345Error: of any kind; the stages that were finished stay in the folder.
     """
+    if request.text is not None and request.text.candidates:
+        return draw_candidates(job, request, request.text, resources, on_event=on_event, name=name)
     weights = find_weights(request.weights)
     work = Work(
         job=job,

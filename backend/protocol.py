@@ -33,6 +33,12 @@ NUM_TILES = 6
 MAX_LEVELS = 6
 """Levels of detail of one mesh, the first included."""
 
+MAX_CANDIDATES = 16
+"""Pictures drawn from words at once."""
+
+MAX_PROMPT = 1000
+"""Letters of a prompt."""
+
 MAX_SEED = (1 << 31) - 1
 """Largest seed: what a Blender integer property holds."""
 
@@ -85,8 +91,38 @@ STAGE_FILES: Mapping[Stage, tuple[str, ...]] = types.MappingProxyType(
 LEVEL_FILE = "lod{}.glb"
 """Levels of detail after the first, numbered from 1; the stage texture leaves them beside its own files."""
 
+CANDIDATE_FILE, CANDIDATES_SHEET = "candidate-{}.png", "candidates.png"
+"""Pictures drawn from words, numbered from 1, and all of them on one sheet."""
+
 RETEXTURED_FILE = "retextured.glb"
 """What a request with `edited` leaves in the job's folder; no stage, so the job can go on as before."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextRequest:
+    """Words to make a picture of.
+
+    With `candidates` no stage runs: that many pictures are drawn into the job's folder (`CANDIDATE_FILE`),
+    to choose from, and they are the paths of `Done`; progress is that of the stage matte, and `preview`
+    names the newest. Without, the words say where the request's picture comes from. `model` is a name, an
+    identifier such as `stabilityai/sdxl-turbo`, or a folder; `None` means the model's own value.
+    """
+
+    prompt: str
+    model: str = "sdxl-turbo"
+    candidates: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip() or len(self.prompt) > MAX_PROMPT:
+            raise ProtocolError(f"a prompt must have 1 to {MAX_PROMPT} letters, got {len(self.prompt)}")
+        if not 0 <= self.candidates <= MAX_CANDIDATES:
+            raise ProtocolError(f"candidates must be 0..{MAX_CANDIDATES}, got {self.candidates}")
+        if self.steps is not None and not 1 <= self.steps <= 200:
+            raise ProtocolError(f"the steps of a picture must be 1..200, got {self.steps}")
+        if self.guidance is not None and not 0 <= self.guidance <= 30:
+            raise ProtocolError(f"guidance must be 0..30, got {self.guidance}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +143,8 @@ class Request:
     into `RETEXTURED_FILE`, which is the one path of `Done`; progress is that of the stage texture, and of
     the other fields only `texture_px`, `preset`, `keep_uvs` and `device` count. The job's own files,
     request and report stay as they are, so a copy can be sculpted and baked as often as wanted.
+
+    `text` are words in place of, or behind, the picture.
     """
 
     image: str | None = None
@@ -128,6 +166,7 @@ class Request:
     edited: str | None = None
     reroll: tuple[int, ...] = ()
     reroll_seed: int = 0
+    text: TextRequest | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= MAX_SEED:

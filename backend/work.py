@@ -61,7 +61,7 @@ class Settings:
         )
 
 
-def _derived(name: str) -> int:
+def derived_seed(name: str) -> int:
     """A seed that depends on nothing but a name."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
 
@@ -100,7 +100,7 @@ class Work:
     def seed(self, stage: Stage) -> int:
         """The stage's own seed, so that one stage's draws never shift another's."""
         more = f"/{self.request.reroll_seed}" if self.is_edit(stage) else ""
-        return _derived(f"{self.request.seed}/{stage}{more}")
+        return derived_seed(f"{self.request.seed}/{stage}{more}")
 
     def is_edit(self, stage: Stage) -> bool:
         """Whether the request asks for a change of what is there instead of a new artifact."""
@@ -129,7 +129,7 @@ class Work:
             "generated": True,
             "seed": self.request.seed,
             "seeds": {
-                item.value: _derived(f"{self.request.seed}/{item}")
+                item.value: derived_seed(f"{self.request.seed}/{item}")
                 for item in (Stage.VIEWS, Stage.OCCUPANCY, Stage.SHAPE, stage)
             },
             "preset": self.request.preset.value,

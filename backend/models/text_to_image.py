@@ -1,0 +1,114 @@
+"""Models that draw a picture from words, in the layout of diffusers' pipelines.
+
+Nothing is fetched here (`backend/models/hub.py` does, when asked) and nothing in a folder is ever run: custom
+code is refused and only safetensors are read. The network that draws is not ours; its licence is shown
+before it is downloaded.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from diffusers import AutoPipelineForText2Image, DiffusionPipeline
+from jaxtyping import Float
+from torch import Tensor
+
+from backend.errors import OnStep, WeightsError
+from backend.models.component_layout import INDEX_FILE
+from backend.models.text_models import FoundTextModel
+from backend.models.wording import Wording
+
+log = logging.getLogger(__name__)
+
+_LOADING_FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextSampling:
+    """How a picture is drawn.
+
+    Attributes:
+        steps: Denoising steps.
+        guidance: Weight of the words; at 1 and below what is unwanted plays no part.
+        picture_px: Side of the picture; None leaves it to the model.
+    """
+
+    steps: int = 30
+    guidance: float = 7.0
+    picture_px: int | None = None
+
+
+class _Drawn(Protocol):
+    """What a pipeline returns."""
+
+    images: Sequence[Tensor]
+
+
+class TextPainter:
+    """A loaded model; it is let go of with its last reference."""
+
+    def __init__(self, found: FoundTextModel, device: torch.device) -> None:
+        """Read a model.
+
+        Raises:
+            WeightsError: the folder holds no model of that kind, or a damaged one.
+        """
+        pipeline = _loaded(found, device)
+        # Every pipeline class has a call of its own; the base class has none.
+        self._draw: Callable[..., _Drawn] = pipeline.__call__
+        self._takes = set(inspect.signature(self._draw).parameters)
+
+    def draw(
+        self, wording: Wording, *, seed: int, config: TextSampling, on_step: OnStep
+    ) -> Float[Tensor, "3 h w"]:
+        """Draw one picture, sRGB in [0, 1]; the same seed draws the same one, whatever was drawn before."""
+
+        def after_step(
+            _pipeline: DiffusionPipeline, step: int, _timestep: object, tensors: dict[str, Tensor]
+        ) -> dict[str, Tensor]:
+            on_step(step + 1, config.steps)
+            return tensors
+
+        given: dict[str, object] = {
+            "prompt": wording.prompt,
+            "num_inference_steps": config.steps,
+            "guidance_scale": config.guidance,
+            "generator": torch.Generator("cpu").manual_seed(seed),
+            "output_type": "pt",
+            "callback_on_step_end": after_step,
+            "height": config.picture_px,
+            "width": config.picture_px,
+        }
+        if config.guidance > 1:
+            given["negative_prompt"] = wording.unwanted
+        taken = {name: value for name, value in given.items() if name in self._takes}
+        with torch.inference_mode():
+            picture = self._draw(**taken).images[0]
+        return torch.as_tensor(picture).detach().float().cpu().nan_to_num(0.0).clamp(0, 1)
+
+
+def _loaded(found: FoundTextModel, device: torch.device) -> DiffusionPipeline:
+    dtype = torch.float32 if device.type == "cpu" else torch.float16
+    halves = any(found.folder.glob("*/*.fp16.safetensors"))
+    try:
+        pipeline = AutoPipelineForText2Image.from_pretrained(
+            str(found.folder),
+            torch_dtype=dtype,
+            variant="fp16" if halves else None,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+        )
+    except _LOADING_FAULTS as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(
+            f"{found.title} in {found.folder} cannot be read as a text-to-image model with {INDEX_FILE} and"
+            f" safetensors ({reason}); choose another folder or download it again"
+        ) from error
+    pipeline.set_progress_bar_config(disable=True)
+    if (autoencoder := getattr(pipeline, "vae", None)) is not None and hasattr(autoencoder, "enable_tiling"):
+        autoencoder.enable_tiling()
+    return pipeline.to(device)
