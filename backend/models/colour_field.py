@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -51,20 +51,30 @@ class ColourField(nn.Module):
 
     Attributes:
         place: Leads from the frame of the mesh that the field was fitted on to generation space.
+        planes, lines: Their nodes, row by row, for each pair of plane and line.
     """
 
+    _corners: Int[Tensor, "4"]
+    _axis: Int[Tensor, "3"]
+
     def __init__(self, config: ColourFieldConfig, *, generator: torch.Generator | None = None) -> None:
+        """Start from noise; without a generator from zeros, to be filled with values from elsewhere."""
         super().__init__()
         self.config = config
         self.place = IN_PLACE
-        nodes, rank = config.resolution, config.rank
+        nodes, rank, axes = config.resolution, config.rank, len(AXES)
 
         def noise(*shape: int) -> nn.Parameter:
+            if generator is None:
+                return nn.Parameter(torch.zeros(*shape))
             return nn.Parameter(torch.randn(*shape, generator=generator) * INIT_SCALE)
 
-        self.planes = nn.ParameterList([noise(nodes * nodes, rank) for _ in AXES])
-        self.lines = nn.ParameterList([noise(nodes, rank) for _ in AXES])
-        self.basis = nn.Linear(len(AXES) * rank, config.features, bias=False)
+        # The three of them in one tensor: a step on a GPU takes as long as it has operations.
+        self.planes = noise(axes, nodes * nodes, rank)
+        self.lines = noise(axes, nodes, rank)
+        self.register_buffer("_corners", torch.tensor([0, 1, nodes, nodes + 1]), persistent=False)
+        self.register_buffer("_axis", torch.arange(axes), persistent=False)
+        self.basis = nn.Linear(axes * rank, config.features, bias=False)
         seen = config.features + 3 * (1 + 2 * config.frequencies)
         self.first = nn.Linear(seen, config.hidden)
         self.second = nn.Linear(config.hidden, config.hidden)
@@ -80,49 +90,38 @@ class ColourField(nn.Module):
 
     def roughness(self, stride: int, offset: int) -> Float[Tensor, ""]:
         """Mean squared step between neighbouring nodes of the planes, on every `stride`-th row and column."""
-        nodes = self.config.resolution
-        total = torch.zeros((), device=self.planes[0].device)
-        for plane in self.planes:
-            grid = rearrange(plane, "(r c) k -> r c k", r=nodes)
-            along = grid[offset::stride]
-            across = grid[:, offset::stride]
-            total = total + (along[:, 1:] - along[:, :-1]).square().mean()
-            total = total + (across[1:] - across[:-1]).square().mean()
-        return total
+        grid = rearrange(self.planes, "a (r c) k -> a r c k", r=self.config.resolution)
+        along = grid[:, offset::stride]
+        across = grid[:, :, offset::stride]
+        steps = (along[:, :, 1:] - along[:, :, :-1]), (across[:, 1:] - across[:, :-1])
+        return len(AXES) * (steps[0].square().mean() + steps[1].square().mean())
 
     @torch.no_grad()
     def resampled(self, resolution: int) -> "ColourField":
         """The same field on another number of nodes, interpolated (TensoRF's coarse-to-fine steps)."""
-        other = ColourField(replace(self.config, resolution=resolution)).to(self.planes[0].device)
+        other = ColourField(replace(self.config, resolution=resolution)).to(self.planes.device)
         for name in ("basis", "first", "second", "last"):
             getattr(other, name).load_state_dict(getattr(self, name).state_dict())
-        nodes = self.config.resolution
-        for old, new in zip(self.planes, other.planes, strict=True):
-            grid = rearrange(old, "(r c) k -> 1 k r c", r=nodes)
-            grid = F.interpolate(grid, (resolution,) * 2, mode="bilinear", align_corners=True)
-            new.copy_(rearrange(grid, "1 k r c -> (r c) k"))
-        for old, new in zip(self.lines, other.lines, strict=True):
-            line = F.interpolate(
-                rearrange(old, "r k -> 1 k r"), resolution, mode="linear", align_corners=True
-            )
-            new.copy_(rearrange(line, "1 k r -> r k"))
+        grid = rearrange(self.planes, "a (r c) k -> a k r c", r=self.config.resolution)
+        grid = F.interpolate(grid, (resolution,) * 2, mode="bilinear", align_corners=True)
+        other.planes.copy_(rearrange(grid, "a k r c -> a (r c) k"))
+        line = rearrange(self.lines, "a r k -> a k r")
+        line = F.interpolate(line, resolution, mode="linear", align_corners=True)
+        other.lines.copy_(rearrange(line, "a k r -> a r k"))
         return other
 
     def _products(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n k"]:
         nodes = self.config.resolution
         place = ((points + 0.5) * (nodes - 1)).clamp(0, nodes - 1)
         low = place.long().clamp(max=nodes - 2)
-        share = place - low
-        products = []
-        for (a, b, c), plane, line in zip(AXES, self.planes, self.lines, strict=True):
-            corners = [(i, j) for i in (0, 1) for j in (0, 1)]
-            rows = torch.stack([(low[:, a] + i) * nodes + low[:, b] + j for i, j in corners], dim=1)
-            weight = torch.stack([_share(share[:, a], i) * _share(share[:, b], j) for i, j in corners], dim=1)
-            on_plane = (F.embedding(rows, plane) * weight[:, :, None]).sum(dim=1)
-            ends = torch.stack([low[:, c], low[:, c] + 1], dim=1)
-            weight = torch.stack([1 - share[:, c], share[:, c]], dim=1)
-            products.append(on_plane * (F.embedding(ends, line) * weight[:, :, None]).sum(dim=1))
-        return torch.cat(products, dim=1)
+        (row, column, along), shares = _by_axes(low), _by_axes(place - low)
+        # Corners in the order of `_corners`: the last of the plane's axes runs first.
+        down, right, ahead = (torch.stack([1 - share, share], dim=2) for share in shares)
+        corner = (row * nodes + column + self._axis * nodes**2)[:, :, None] + self._corners
+        weight = (down[:, :, :, None] * right[:, :, None]).flatten(2)
+        end = (along + self._axis * nodes)[:, :, None] + self._corners[:2]
+        on_plane, on_line = _weighed(self.planes, corner, weight), _weighed(self.lines, end, ahead)
+        return (on_plane * on_line).flatten(1)
 
     def _encoded(self, directions: Float[Tensor, "n 3"]) -> Float[Tensor, "n k"]:
         parts = [directions]
@@ -132,8 +131,22 @@ class ColourField(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-def _share(share: Float[Tensor, " n"], end: int) -> Float[Tensor, " n"]:
-    return share if end else 1 - share
+def _weighed(
+    nodes: Float[Tensor, "a r k"], rows: Int[Tensor, "n a c"], weights: Float[Tensor, "n a c"]
+) -> Float[Tensor, "n a k"]:
+    """Weighted sums over `c` rows of the nodes of all axes, without a copy of each row."""
+    summed = F.embedding_bag(
+        rows.flatten(0, 1), nodes.flatten(0, 1), mode="sum", per_sample_weights=weights.flatten(0, 1)
+    )
+    return summed.reshape(*rows.shape[:2], nodes.shape[2])
+
+
+def _by_axes(values: Shaped[Tensor, "n 3"]) -> tuple[Tensor, Tensor, Tensor]:
+    """Values along the first and second axis of the three planes and along the lines', as in `AXES`."""
+    rows, columns, lines = zip(*AXES, strict=True)
+    parts = values.unbind(1)
+    row, column, along = (torch.stack([parts[i] for i in axes], dim=1) for axes in (rows, columns, lines))
+    return row, column, along
 
 
 def _reset(layer: nn.Linear, generator: torch.Generator | None) -> None:

@@ -3,10 +3,12 @@
 The paper leaves all sizes open; ours are chosen for a two-core machine.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from backend.errors import ConfigError, OnStep, ignore_steps
@@ -19,6 +21,12 @@ FINAL_RATE = 0.1
 
 ROUGHNESS_EVERY, ROUGHNESS_STRIDE = 4, 4
 """Total variation is taken at every so manieth step, on every so manieth row: it costs more than the rest."""
+
+
+STEPS_AT_ONCE = 50
+"""Steps whose random numbers go to the device together; each would wait there for those before it."""
+
+PointsT = TypeVar("PointsT", Sightings, Unseen)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +78,8 @@ def fit_field(
     start = replace(config.colour_field, resolution=max(2, config.colour_field.resolution // 4))
     field = ColourField(start, generator=generator).to(device)
     optimiser = _optimiser(field, config)
-    for step in range(config.iterations):
+    draws = _draws(len(seen.points), len(unseen.points), config, generator=generator, device=device)
+    for step, drawn in enumerate(draws):
         if step in _refinements(config.iterations):
             doubled = min(2 * field.config.resolution, config.colour_field.resolution)
             field = field.resampled(doubled)
@@ -79,8 +88,9 @@ def fit_field(
         for group in optimiser.param_groups:
             group["lr"] = group["initial_lr"] * decay
         optimiser.zero_grad(set_to_none=True)
-        batch = draw_batch(seen, config.batch, pixel=pixel, generator=generator)
-        _loss(field, batch, unseen, generator, config, step).backward()
+        batch = within_pixels(_rows(seen, drawn.seen), drawn.place, pixel=pixel)
+        other = _rows(unseen, drawn.unseen)
+        _loss(field, batch, other, drawn.chance < config.normal_share, config, step).backward()
         optimiser.step()
         on_step(step + 1, config.iterations)
     return field.eval().requires_grad_(False)
@@ -92,7 +102,7 @@ def _refinements(iterations: int) -> tuple[int, int]:
 
 
 def _optimiser(field: ColourField, config: FieldFit) -> torch.optim.Adam:
-    grids = [*field.planes, *field.lines]
+    grids = [field.planes, field.lines]
     known = {id(values) for values in grids}
     layers = [values for values in field.parameters() if id(values) not in known]
     rates = (config.learning_rate, config.learning_rate / 10)
@@ -103,41 +113,71 @@ def _optimiser(field: ColourField, config: FieldFit) -> torch.optim.Adam:
     return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
 
 
-def draw_batch(seen: Sightings, count: int, *, pixel: float, generator: torch.Generator) -> Sightings:
-    """Seen points drawn at random, each moved at random over the part of the surface that its pixel sees."""
-    device = seen.points.device
-    row = _draw(len(seen.points), count, generator).to(device)
-    drawn = Sightings(*(getattr(seen, column.name)[row] for column in fields(Sightings)))
-    if pixel == 0:
-        return drawn
-    slant = (drawn.directions * drawn.normals).sum(dim=1, keepdim=True).clamp_min(MIN_COSINE)
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """The random numbers of a step.
+
+    Attributes:
+        seen: Rows of seen points.
+        place: Where in its pixel each of them is moved, in [0, 1].
+        unseen: Rows of unseen points.
+        chance: For each seen point a number in [0, 1].
+    """
+
+    seen: Int[Tensor, " n"]
+    place: Float[Tensor, "n 3"]
+    unseen: Int[Tensor, " m"]
+    chance: Float[Tensor, "n 1"]
+
+
+def _draws(
+    num_seen: int, num_unseen: int, config: FieldFit, *, generator: torch.Generator, device: torch.device
+) -> Iterator[_Draw]:
+    """Random numbers for all steps, drawn and brought to the device for many of them at once."""
+    for start in range(0, config.iterations, STEPS_AT_ONCE):
+        drawn = [
+            (
+                seen := _draw(num_seen, config.batch, generator),
+                torch.rand(len(seen), 3, generator=generator),
+                _draw(num_unseen, config.batch // 4, generator),
+                torch.rand(len(seen), 1, generator=generator),
+            )
+            for _ in range(start, min(start + STEPS_AT_ONCE, config.iterations))
+        ]
+        columns = [torch.stack(column).to(device) for column in zip(*drawn, strict=True)]
+        yield from (_Draw(*row) for row in zip(*columns, strict=True))
+
+
+def _rows(points: PointsT, rows: Int[Tensor, " n"]) -> PointsT:
+    """Some of the points."""
+    return replace(points, **{column.name: getattr(points, column.name)[rows] for column in fields(points)})
+
+
+def within_pixels(seen: Sightings, place: Float[Tensor, "n 3"], *, pixel: float) -> Sightings:
+    """Seen points, each moved over the part of the surface that its pixel sees; `place` is in [0, 1]."""
+    slant = (seen.directions * seen.normals).sum(dim=1, keepdim=True).clamp_min(MIN_COSINE)
     # Points seen squarely lie near enough to each other, and stay where they are sharpest.
     reach = pixel * (2 - 2 * slant).clamp(0, 1)
-    shift = (torch.rand(len(row), 3, generator=generator).to(device) - 0.5) * reach
+    shift = (place - 0.5) * reach
     # Along the ray, until the point is on the surface again.
-    shift = shift - drawn.directions * (shift * drawn.normals).sum(dim=1, keepdim=True) / slant
-    return replace(drawn, points=drawn.points + shift)
+    shift = shift - seen.directions * (shift * seen.normals).sum(dim=1, keepdim=True) / slant
+    return replace(seen, points=seen.points + shift)
 
 
 def _loss(
     field: ColourField,
     seen: Sightings,
     unseen: Unseen,
-    generator: torch.Generator,
+    is_by_normal: Bool[Tensor, "n 1"],
     config: FieldFit,
     step: int,
 ) -> Float[Tensor, ""]:
     """Squared error of one batch, seen and unseen points in one pass through the field."""
-    device = seen.points.device
-    other = _draw(len(unseen.points), config.batch // 4, generator).to(device)
-    by_normal = torch.rand(len(seen.points), 1, generator=generator).to(device) < config.normal_share
-    directions = torch.where(by_normal, seen.normals, seen.directions)
-    colours = field(
-        torch.cat([seen.points, unseen.points[other]]), torch.cat([directions, unseen.normals[other]])
-    )
-    target = torch.cat([seen.colours, unseen.colours[other]])
-    weights = torch.cat([seen.weights, config.surface_weight * unseen.weights[other]])
-    loss = ((colours - target).square().mean(dim=1) * weights).sum() / max(1, len(seen.points) + len(other))
+    directions = torch.where(is_by_normal, seen.normals, seen.directions)
+    colours = field(torch.cat([seen.points, unseen.points]), torch.cat([directions, unseen.normals]))
+    target = torch.cat([seen.colours, unseen.colours])
+    weights = torch.cat([seen.weights, config.surface_weight * unseen.weights])
+    loss = ((colours - target).square().mean(dim=1) * weights).sum() / max(1, len(target))
     if config.roughness_weight > 0 and step % ROUGHNESS_EVERY == 0:
         offset = step // ROUGHNESS_EVERY % ROUGHNESS_STRIDE
         loss = loss + config.roughness_weight * ROUGHNESS_EVERY * field.roughness(ROUGHNESS_STRIDE, offset)

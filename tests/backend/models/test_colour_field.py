@@ -48,6 +48,10 @@ def test_points_outside_take_the_colour_of_the_border():
     assert_close(field(points() * 3, up()), field((points() * 3).clamp(-0.5, 0.5), up()))
 
 
+def test_no_points_have_no_colours():
+    assert make()(torch.zeros(0, 3), torch.zeros(0, 3)).shape == (0, 3)
+
+
 def test_colours_depend_on_the_direction():
     field = make()
     assert not torch.allclose(field(points(), up()), field(points(), -up()))
@@ -57,17 +61,16 @@ def test_gradients_agree_with_finite_differences():
     field = make(ColourFieldConfig(resolution=3, rank=2, features=2, hidden=4, frequencies=1)).double()
     given = points(4).double()
 
-    def loss(plane):
-        state: dict[str, torch.Tensor] = {**dict(field.named_parameters()), "planes.0": plane}
+    def loss(planes):
+        state: dict[str, torch.Tensor] = {**dict(field.named_parameters()), "planes": planes}
         return torch.func.functional_call(field, state, (given, up(4).double())).sum()
 
-    assert torch.autograd.gradcheck(loss, field.planes[0].detach().clone().requires_grad_())
+    assert torch.autograd.gradcheck(loss, field.planes.detach().clone().requires_grad_())
 
 
 def test_roughness_of_an_even_field_is_zero():
     field = make()
-    for plane in field.planes:
-        torch.nn.init.constant_(plane, 0.3)
+    torch.nn.init.constant_(field.planes, 0.3)
     assert field.roughness(2, 1).item() == 0
 
 

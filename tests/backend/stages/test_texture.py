@@ -18,7 +18,7 @@ from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
 from backend.geometry.simplify import simplify
 from backend.geometry.unseen import Unseen, UnseenColours
 from backend.models.colour_field import ColourFieldConfig
-from backend.stages.field_fit import FieldFit, draw_batch
+from backend.stages.field_fit import FieldFit, within_pixels
 from backend.stages.texture import TextureConfig, texture_levels, texture_mesh
 from tests.backend.geometry.bodies import body_mesh
 
@@ -204,7 +204,8 @@ def test_points_move_over_the_surface_only_where_it_is_seen_aslant():
     aslant = F.normalize(torch.tensor([[1.0, 0.0, 0.5]]), dim=1).expand(500, 3)
     for direction, least in ((normal, 0.0), (aslant, 0.01)):
         seen = Sightings(torch.zeros(500, 3), normal, direction, normal, torch.ones(500))
-        batch = draw_batch(seen, 500, pixel=0.01, generator=torch.Generator().manual_seed(0))
+        place = torch.rand(500, 3, generator=torch.Generator().manual_seed(0))
+        batch = within_pixels(seen, place, pixel=0.01)
         assert batch.points[:, 2].abs().max() < 1e-6
         # Half a pixel to each side, and twice as far along a surface seen at 27 degrees.
         assert (batch.points[:, 0].max() > least) == (least > 0)
