@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from backend.errors import One2345Error
-from backend.train import occupancy, pack, shape, sheet, vae, views, zero123
+from backend.train import neural_sdf, occupancy, pack, shape, sheet, vae, views, zero123
 from backend.train.ranks import join
 
 log = logging.getLogger("backend.train")
@@ -23,6 +23,11 @@ COMMANDS: MappingProxyType[str, Command] = MappingProxyType(
         "occupancy": ("train the diffusion of the coarse shell", occupancy.add_arguments, occupancy.run),
         "shape": ("train the diffusion of distance and colour", shape.add_arguments, shape.run),
         "zero123": ("train the view-conditioned diffusion", zero123.add_arguments, zero123.run),
+        "neural-sdf": (
+            "train the reconstruction of One-2-3-45 from 32 views",
+            neural_sdf.add_arguments,
+            neural_sdf.run,
+        ),
     }
 )
 
