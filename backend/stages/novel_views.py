@@ -1,7 +1,13 @@
-"""Views of an object from any camera, each drawn by itself from one picture (Zero123, 2303.11328)."""
+"""Views of an object from any camera, each drawn by itself from one picture, and One-2-3-45's set of 32.
+
+Four views beside the picture tell its elevation; eight anchors around the object are drawn from the picture,
+and four neighbours of each from that anchor (One-2-3-45, arXiv 2306.16928).
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import torch
 from diffusers import DDIMScheduler
@@ -10,34 +16,59 @@ from torch import Tensor
 
 from backend.diffusion.views import guide
 from backend.errors import ConfigError, OnStep, ignore_steps
-from backend.geometry.anchors import Directions
-from backend.geometry.framing import PICTURE_FILL, crop_to_object, object_frames
-from backend.models.autoencoder import ViewAutoencoder
-from backend.models.image_encoder import ImageEncoder
-from backend.models.input_camera import InputFrame
-from backend.models.picture_volume import PictureVolume
-from backend.models.volume_views import draw_from
+from backend.geometry.anchors import NUM_ANCHOR_VIEWS, NUM_ANCHORS, NUM_NEIGHBOURS, AnchorLayout, Directions
+from backend.geometry.cameras import Cameras
+from backend.geometry.elevation import estimate_elevation
 from backend.models.zero123 import Zero123Condition, Zero123Net
-from backend.stages.views import resized
 
 
-@dataclass(frozen=True, slots=True)
-class NovelViewNetworks:
-    """The networks that draw single views, on one device.
-
-    Attributes:
-        volume: That of the six-view network; what it shows to a camera is the hint of that view.
-    """
-
-    vae: ViewAutoencoder
-    image_encoder: ImageEncoder
-    volume: PictureVolume
-    net: Zero123Net
+@runtime_checkable
+class NovelModel(Protocol):
+    """What draws single views from pictures and relative cameras."""
 
     @property
     def device(self) -> torch.device:
-        """Where the networks live."""
-        return self.net.projection.weight.device
+        """Where it computes."""
+        ...
+
+    @property
+    def layout(self) -> AnchorLayout:
+        """The cameras that it draws."""
+        ...
+
+    @property
+    def net(self) -> Zero123Net:
+        """The network that removes noise."""
+        ...
+
+    def precision(self) -> AbstractContextManager[object]:
+        """The precision that it computes in."""
+        ...
+
+    def guess_elevation(self, picture: Float[Tensor, "4 h w"]) -> float:
+        """What elevation a picture's camera seems to have, in radians, before any other view is drawn."""
+        ...
+
+    def condition(
+        self,
+        pictures: Float[Tensor, "b 4 h w"],
+        toward: Directions,
+        *,
+        elevation: Float[Tensor, " b"],
+        are_tiles: bool,
+    ) -> Zero123Condition:
+        """What views toward directions (b, v), relative to their pictures' cameras, are drawn from.
+
+        Args:
+            pictures: Straight-alpha sRGB in [0, 1], of any size.
+            elevation: Of the pictures' cameras in radians; NaN where it is not known.
+            are_tiles: Whether the pictures are views of this model, else centred as by `crop_to_object`.
+        """
+        ...
+
+    def decode(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 4 h2 w2"]:
+        """Straight-alpha views of latents."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +77,7 @@ class NovelSampling:
 
     Attributes:
         guidance: Weight of the condition; 1 switches classifier-free guidance off, and halves the work.
-        eta: Share of fresh noise in every step (DDIM, eq. 16).
+        eta: Share of fresh noise in every step (DDIM, arXiv 2010.02502, eq. 16).
         batch: Views drawn at once.
     """
 
@@ -60,112 +91,138 @@ class NovelSampling:
             raise ConfigError(f"need steps, batch and guidance >= 1 and eta from 0 to 1, got {self}")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ViewSetSampling:
+    """How the set of views is sampled: those drawn from the picture, and those drawn from the anchors."""
+
+    anchors: NovelSampling = field(default_factory=NovelSampling)
+    neighbours: NovelSampling = field(default_factory=lambda: NovelSampling(steps=12))
+
+    @property
+    def total(self) -> int:
+        """View steps in all: the measure of progress."""
+        return (NUM_NEIGHBOURS + NUM_ANCHORS) * self.anchors.steps + NUM_ANCHOR_VIEWS * self.neighbours.steps
+
+
+PUBLISHED_SAMPLING = ViewSetSampling(
+    anchors=NovelSampling(steps=75, guidance=3.0, eta=1.0),
+    neighbours=NovelSampling(steps=50, guidance=3.0, eta=1.0),
+)
+"""What One-2-3-45 uses with Zero123's weights (its run.py)."""
+
+
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """Pictures as the networks see them, and how each sees its object.
+class ViewSet:
+    """The 32 views, on the CPU.
 
     Attributes:
-        latents: As `ViewAutoencoder.encode` gives them.
-        volume: What `PictureVolume.build` makes of each.
+        views: Straight-alpha sRGB in [0, 1], in the order of `AnchorLayout.views`.
+        cameras: Theirs.
+        elevation: Of the picture, in radians.
+        num_matches: Points that told the elevation; with 0 it is the model's guess.
+        anchors: The views that the others were drawn from.
     """
 
-    latents: Float[Tensor, "b c h w"]
-    embedding: Float[Tensor, "b e"]
-    volume: Float[Tensor, "b k d i j"]
-    frame: InputFrame
+    views: Float[Tensor, "v 4 h w"]
+    cameras: Cameras
+    elevation: float
+    num_matches: int
+    anchors: Float[Tensor, "a 4 h w"]
 
 
-def encode_sources(
-    pictures: Float[Tensor, "b 4 h w"],
-    networks: NovelViewNetworks,
+def generate_view_set(
+    picture: Float[Tensor, "4 h w"],
+    model: NovelModel,
     *,
-    frame: InputFrame | None = None,
-    elevation: Float[Tensor, " b"] | None = None,
-) -> Sources:
-    """Encode centred pictures (`crop_to_object`) of any size.
-
-    Args:
-        frame: How the pictures see their objects; else it is guessed.
-        elevation: That of the pictures' cameras, in radians, in place of a guess; NaN where it is not known.
-    """
-    vae, encoder, volume = networks.vae, networks.image_encoder, networks.volume
-    latents = vae.encode(resized(pictures, networks.net.config.latent_px * vae.config.downscale))
-    features = encoder(resized(pictures, encoder.config.image_px))
-    if frame is None:
-        frame = InputFrame.from_code(volume.guess_frame(features.embedding))
-    if elevation is not None:
-        frame = replace(frame, elevation=torch.where(elevation.isnan(), frame.elevation, elevation))
-    built = volume.build(latents, features.embedding, features.patches, frame.code())
-    return Sources(latents, features.embedding.float(), built.float(), frame)
-
-
-def tile_sources(
-    tiles: Float[Tensor, "b 4 h w"], elevation: Float[Tensor, " b"], networks: NovelViewNetworks
-) -> Sources:
-    """Encode views drawn by the networks themselves, whose cameras (at these elevations) are known."""
-    pictures, frame = framed_tiles(tiles, elevation, fov=networks.net.config.layout.fov)
-    return encode_sources(pictures, networks, frame=frame)
-
-
-def framed_tiles(
-    tiles: Float[Tensor, "b 4 h w"], elevation: Float[Tensor, " b"], *, fov: float
-) -> tuple[Float[Tensor, "b 4 h w"], InputFrame]:
-    """Tiles cut to their objects as input pictures are, and how the cuts see the objects."""
-    centre, side = object_frames(tiles, fill=PICTURE_FILL)
-    size = tiles.shape[-1]
-    frame = InputFrame(elevation, torch.full_like(elevation, fov), centre / size, side / size)
-    return crop_to_object(tiles, size=size), frame
-
-
-def draw_hints(
-    sources: Sources, toward: Directions, networks: NovelViewNetworks
-) -> Float[Tensor, "b v o h w"]:
-    """What the pictures' volumes show to cameras at directions (b, v) relative to the pictures' own."""
-    config = networks.net.config
-    elevation = toward.elevation + sources.frame.elevation[:, None]
-    cameras = config.layout.place(Directions(toward.azimuth, elevation))
-    return draw_from(networks.volume, sources.volume, cameras, config.latent_px)
-
-
-def view_condition(sources: Sources, toward: Directions, networks: NovelViewNetworks) -> Zero123Condition:
-    """What views toward directions (b, v), relative to the pictures' cameras, are drawn from."""
-    return networks.net.condition(
-        networks.vae.config.scaling.code(sources.latents),
-        sources.embedding,
-        toward,
-        elevation=sources.frame.elevation,
-        hint=draw_hints(sources, toward, networks),
+    seed: int,
+    config: ViewSetSampling,
+    on_step: OnStep = ignore_steps,
+) -> ViewSet:
+    """Draw the 32 views of One-2-3-45 from a matted, centred picture (`crop_to_object`)."""
+    layout = model.layout
+    painter = _Painter(model, seed, config.total, on_step)
+    origin = Directions(torch.zeros(1), torch.zeros(1))
+    unknown = torch.full((1,), torch.nan)
+    near = painter(picture[None], layout.neighbours(origin), unknown, config.anchors, are_tiles=False)
+    with torch.inference_mode(), model.precision():
+        expected = model.guess_elevation(picture)
+    found = estimate_elevation(near[0], layout, expected=expected)
+    elevation = torch.tensor([found.elevation], dtype=torch.float32)
+    places = layout.anchors(elevation)
+    toward = Directions(places.azimuth, places.elevation - elevation[:, None])
+    anchors = painter(picture[None], toward, elevation, config.anchors, are_tiles=False)[0]
+    around = layout.neighbours(Directions(torch.zeros(NUM_ANCHORS), torch.zeros(NUM_ANCHORS)))
+    views = painter(anchors, around, places.elevation[0], config.neighbours, are_tiles=True)
+    return ViewSet(
+        views.flatten(0, 1),
+        layout.cameras(elevation[0]),
+        float(elevation),
+        found.num_matches,
+        anchors,
     )
+
+
+class _Painter:
+    """Draws rounds of views, each view from a seed of its own, and reports on all rounds as one."""
+
+    def __init__(self, model: NovelModel, seed: int, total: int, on_step: OnStep) -> None:
+        self.model = model
+        self.seed = seed
+        self.total = total
+        self.on_step = on_step
+        self.num_views = 0
+        self.done = 0
+
+    def __call__(
+        self,
+        pictures: Float[Tensor, "b 4 h w"],
+        toward: Directions,
+        elevation: Float[Tensor, " b"],
+        config: NovelSampling,
+        *,
+        are_tiles: bool,
+    ) -> Float[Tensor, "b v 4 h2 w2"]:
+        count = toward.azimuth.numel()
+        # A prime stride keeps the views of neighbouring seeds apart.
+        seeds = [self.seed * 1_000_003 + self.num_views + index for index in range(count)]
+        self.num_views += count
+        with torch.inference_mode(), self.model.precision():
+            condition = self.model.condition(pictures, toward, elevation=elevation, are_tiles=are_tiles)
+            latents = sample_views(
+                condition, self.model.net, seeds=seeds, config=config, on_step=self._report
+            )
+            self.done += count * config.steps
+            return self.model.decode(latents).float().cpu().unflatten(0, toward.azimuth.shape)
+
+    def _report(self, done: int, _: int) -> None:
+        self.on_step(self.done + done, self.total)
 
 
 def sample_views(
     condition: Zero123Condition,
-    networks: NovelViewNetworks,
+    net: Zero123Net,
     *,
     seeds: Sequence[int],
     config: NovelSampling,
     on_step: OnStep = ignore_steps,
 ) -> Float[Tensor, "n c h w"]:
-    """Sample the latents of each view with noise from its own seed, `config.batch` views at once."""
-    schedule = networks.net.config.schedule.scheduler()
+    """Sample the latents of each view with noise from its own seed, `config.batch` views at once.
+
+    `on_step` counts the steps of all views.
+    """
+    schedule = net.config.schedule.scheduler()
     schedule.set_timesteps(config.steps)
     parts = []
-    total = -(-len(seeds) // config.batch) * config.steps
     for start in range(0, len(seeds), config.batch):
         part = slice(start, start + config.batch)
-        done = len(parts) * config.steps
+        count, done = len(seeds[part]), start * config.steps
 
-        def report(step: int, _: int, done: int = done) -> None:
-            on_step(done + step, total)
+        def report(step: int, _: int, count: int = count, done: int = done) -> None:
+            on_step(done + count * step, len(seeds) * config.steps)
 
         generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
-        parts.append(_sampled(condition[part], networks.net, schedule, generators, config, report))
+        parts.append(_sampled(condition[part], net, schedule, generators, config, report))
     return torch.cat(parts)
-
-
-def decode_tiles(latents: Float[Tensor, "n c h w"], vae: ViewAutoencoder) -> Float[Tensor, "n 4 h2 w2"]:
-    """Views of latents, decoded one by one to bound the memory."""
-    return torch.cat([vae.decode(view[None]) for view in latents])
 
 
 def _sampled(

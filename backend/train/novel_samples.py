@@ -11,7 +11,7 @@ from backend.models.autoencoder import ViewAutoencoder
 from backend.models.input_camera import InputFrame
 from backend.models.precision import half_precision
 from backend.models.zero123 import Zero123Condition, Zero123Net
-from backend.stages.novel_views import NovelViewNetworks, draw_hints, encode_sources
+from backend.stages.novel_starter import NovelViewNetworks, draw_hints, encode_sources
 from backend.train.orbit import OrbitShots
 
 CHUNK = 64

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from backend.geometry.anchors import NUM_NEIGHBOURS, AnchorLayout, Directions
 from backend.models.input_camera import InputFrame
-from backend.stages.novel_views import framed_tiles
+from backend.stages.novel_starter import framed_tiles
 from backend.train.imperfect import Faults, imperfect
 from backend.train.objects import ObjectSource
 from backend.train.scenes import input_pictures

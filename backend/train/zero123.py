@@ -23,7 +23,8 @@ from backend.models.multiview import MultiviewConfig, MultiviewNet
 from backend.models.precision import half_precision
 from backend.models.weights import load_network
 from backend.models.zero123 import Zero123Config, Zero123Net
-from backend.stages.novel_views import NovelSampling, NovelViewNetworks, decode_tiles, sample_views
+from backend.stages.novel_starter import NovelViewNetworks
+from backend.stages.novel_views import NovelSampling, sample_views
 from backend.stages.views import resized
 from backend.train.compiling import add_compile_argument, compile_blocks
 from backend.train.loop import add_train_arguments, train_from_arguments
@@ -137,13 +138,13 @@ class Zero123Task:
         with half_precision(nets.device):
             condition = batch.condition(nets.net, nets.vae)
             seeds = range(len(condition.token))
-            latents = sample_views(condition, nets, seeds=seeds, config=self.sampling)
-            return decode_tiles(latents, nets.vae).unflatten(0, batch.views.shape[:2])
+            latents = sample_views(condition, nets.net, seeds=seeds, config=self.sampling)
+            return nets.decode(latents).unflatten(0, batch.views.shape[:2])
 
     def _hinted(self, nets: NovelViewNetworks, batch: NovelBatch) -> Float[Tensor, "b t 4 h w"]:
         latents = batch.hints[:, :, : batch.views.shape[2]]
         with half_precision(nets.device):
-            return decode_tiles(latents.flatten(0, 1), nets.vae).unflatten(0, latents.shape[:2])
+            return nets.decode(latents.flatten(0, 1)).unflatten(0, latents.shape[:2])
 
     def _errors(
         self,
