@@ -169,7 +169,16 @@ def _name_as_published(path: Path) -> None:
 
 
 def _write_tokenizer(folder: Path) -> None:
-    words = {"!": 0, "a": 1, "b": 2, "a</w>": 3, "b</w>": 4, "<|startoftext|>": 10, "<|endoftext|>": 11}
+    words = {
+        "!": 0,
+        "a": 1,
+        "b": 2,
+        "a</w>": 3,
+        "b</w>": 4,
+        "ab</w>": 5,
+        "<|startoftext|>": 10,
+        "<|endoftext|>": 11,
+    }
     _write(folder / "vocab.json", words)
     (folder / "merges.txt").write_text("#version: 0.2\na b</w>\n")
     special = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
