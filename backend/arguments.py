@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from backend.protocol import Device, Preset, ProtocolError, Request, Stage
+from backend.text_arguments import add_prompt, text_from
 
 EXIT_CODES = {
     "error": 1,
@@ -68,8 +69,9 @@ def make_parser() -> Parser:
     """The parser of all commands but `evaluate`, which brings its own arguments."""
     parser = Parser(prog="one2345", description="One picture to a textured mesh.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    generate = commands.add_parser("generate", help="a picture to a textured mesh")
+    generate = commands.add_parser("generate", help="a picture, or words, to a textured mesh")
     _add_picture(generate)
+    add_prompt(generate)
     generate.add_argument("--stop-after", type=_one_of(Stage), default=Stage.TEXTURE)
     generate.add_argument(
         "--from",
@@ -230,6 +232,7 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
 
     Raises:
         ProtocolError: when a value is out of range.
+        ConfigError: when words and a picture are named.
     """
     base = earlier or Request()
     given = {name: value for name, value in vars(arguments).items() if value is not None}
@@ -259,6 +262,7 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
         lods=given["faces"][1:] if "faces" in given else base.lods,
         reroll=given.get("reroll", ()),
         reroll_seed=given.get("reroll_seed", 0),
+        text=text_from(arguments, earlier),
         **values,
     )
 

@@ -25,9 +25,11 @@ from backend.model_commands import manage_models
 from backend.models.cache import NetworkCache
 from backend.models.registry import matting_model_path
 from backend.pipeline import run as run_pipeline
-from backend.protocol import Done, Failed, Json, ProtocolError, Request, Stage, encode
+from backend.protocol import Done, Event, Failed, Json, ProtocolError, Request, Stage, encode
 from backend.storage import check_writable, copy_whole, data_root, write_whole, writing_errors
 from backend.terminal import JsonEvents, event_writer, private_stdout
+from backend.text_arguments import asks_for_pictures
+from backend.text_command import picked, tell_candidates
 from backend.work import Resources
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,13 @@ def _make(arguments: argparse.Namespace) -> int:
     earlier = Job(folder).read_request() if folder and folder.is_dir() else None
     request = request_from(arguments, earlier)
     _check_places(arguments, request)
+    if asks_for_pictures(arguments):
+        with redirect_stdout(sys.stderr):
+            chosen = picked(request, arguments, _resources(request), _events(arguments))
+        if chosen is None:
+            tell_candidates(arguments)
+            return 0
+        request = chosen
     if folder is not None:
         return _make_in(Job(folder), request, arguments)
     return _make_in_passing(request, arguments)
@@ -130,17 +139,25 @@ def _make_in(job: Job, request: Request, arguments: argparse.Namespace) -> int:
         job.replace(Stage.VIEWS, None, lambda parts: write_views(views, parts[0]))
     if getattr(arguments, "mesh", None) is not None and request.edited is None:
         _take_mesh(job, arguments.mesh, keep_uvs=request.keep_uvs)
+    with redirect_stdout(sys.stderr):  # What libraries print must not come between the messages.
+        report = run_pipeline(
+            job, request, _resources(request), on_event=_events(arguments), name=job.name
+        )
+    _hand_over(job, request, report, arguments)
+    return 0
+
+
+def _resources(request: Request) -> Resources:
     device = choose_device(request.device)
-    resources = Resources(
+    return Resources(
         device=device,
         networks=NetworkCache(device, is_keeping=False),
         matting_model=matting_model_path(data_root(os.environ)),
     )
-    events = JsonEvents(sys.stdout.buffer) if arguments.json else event_writer()
-    with redirect_stdout(sys.stderr):  # What libraries print must not come between the messages.
-        report = run_pipeline(job, request, resources, on_event=events, name=job.name)
-    _hand_over(job, request, report, arguments)
-    return 0
+
+
+def _events(arguments: argparse.Namespace) -> Callable[[Event], None]:
+    return JsonEvents(sys.stdout.buffer) if arguments.json else event_writer()
 
 
 def _take_mesh(job: Job, path: Path, *, keep_uvs: bool) -> None:

@@ -12,8 +12,9 @@ from backend.install.reporter import PlainReporter
 from backend.models.catalogue import Model, read_catalogue
 from backend.models.registry import WeightSet, find_weights, verify, weight_sets, write_checksums
 from backend.models.store import missing_files
+from backend.models.text_models import TEXT_MODELS, TextModel, is_present, place_of, repo_of
 from backend.protocol import Json
-from backend.storage import data_root, writing_errors
+from backend.storage import data_root, remove_tree, writing_errors
 
 
 def manage_models(arguments: argparse.Namespace) -> int:
@@ -30,6 +31,8 @@ def manage_models(arguments: argparse.Namespace) -> int:
             with writing_errors(folder):
                 sys.stdout.write(f"{write_checksums(folder)}\n")
             return 0
+        case "download" | "remove" if _is_text_model(arguments.model):
+            return _act_on_text_model(arguments)
         case "verify" if arguments.set not in read_catalogue():
             return _verify_weights(arguments.set)
         case _:
@@ -44,6 +47,23 @@ def _verify_weights(name: str) -> int:
     if not problems:
         sys.stdout.write(f"{weights.name}: all files are as they should be\n")
     return EXIT_CHECK if problems else 0
+
+
+def _is_text_model(name: str) -> bool:
+    return name not in read_catalogue() and bool(repo_of(name))
+
+
+def _act_on_text_model(arguments: argparse.Namespace) -> int:
+    root = data_root(os.environ)
+    if arguments.action == "remove":
+        remove_tree(place_of(arguments.model, root))
+        sys.stdout.write(f"{arguments.model} removed\n")
+        return 0
+    from backend.models.hub import fetch_text_model  # Heavy, and no other command needs it.
+
+    folder = fetch_text_model(arguments.model, root, is_accepted=arguments.accept_licence)
+    sys.stdout.write(f"{arguments.model} is in {folder}\n")
+    return 0
 
 
 def _act(arguments: argparse.Namespace) -> int:
@@ -64,6 +84,7 @@ def _list(*, as_json: bool) -> int:
     root = data_root(os.environ)
     rows = [_weights_row(item) for item in weight_sets()]
     rows += [_model_row(model, root) for model in read_catalogue().values()]
+    rows += [_text_row(model, root) for model in TEXT_MODELS]
     if as_json:
         sys.stdout.write(json.dumps(rows) + "\n")
         return 0
@@ -97,4 +118,15 @@ def _model_row(model: Model, root: Path) -> dict[str, Json]:
         "source": f"{model.purpose}; {model.source}",
         "free": model.is_free,
         "present": not missing_files(model, root),
+    }
+
+
+def _text_row(model: TextModel, root: Path) -> dict[str, Json]:
+    return {
+        "name": model.name,
+        "bytes": model.bytes,
+        "licence": model.licence,
+        "source": f"Draws pictures from words; {model.repo}",
+        "free": model.is_free,
+        "present": is_present(model.name, root),
     }

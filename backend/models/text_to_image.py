@@ -96,7 +96,7 @@ def _loaded(found: FoundTextModel, device: torch.device) -> DiffusionPipeline:
     try:
         pipeline = AutoPipelineForText2Image.from_pretrained(
             str(found.folder),
-            torch_dtype=dtype,
+            dtype=dtype,
             variant="fp16" if halves else None,
             use_safetensors=True,
             local_files_only=True,

@@ -1,0 +1,92 @@
+"""Fetching a text-to-image model from the hub, when asked: only what a half-precision pipeline reads."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import httpx2
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+from backend.errors import ConfigError, InstallError, NetworkError
+from backend.models.text_models import known_text_model, place_of, repo_of
+from backend.storage import remove_tree, writing_errors
+
+log = logging.getLogger(__name__)
+
+_INDEX_FILE = "model_index.json"
+_SMALL = (".json", ".txt", ".model")
+_TENSORS, _HALF = ".safetensors", ".fp16.safetensors"
+_HALF_INDEX, _WHOLE_INDEX = ".safetensors.index.fp16.json", ".safetensors.index.json"
+
+
+def fetch_text_model(name: str, root: Path, *, is_accepted: bool) -> Path:
+    """Download a text-to-image model into a data root; what an earlier try fetched is kept.
+
+    Args:
+        name: One of the named models, or an id of the hub.
+        is_accepted: The terms of a model that is not free for every use were read and accepted.
+
+    Raises:
+        ConfigError: its terms were not accepted.
+        InstallError: there is no such model, it asks for a login, or it is none that diffusers reads.
+        NetworkError: the hub cannot be reached or broke off; a later call goes on.
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    known, repo, target = known_text_model(name), repo_of(name), place_of(name, root)
+    if not (is_accepted or (known is not None and known.is_free)):
+        licence = known.licence if known else "terms of its own"
+        raise ConfigError(
+            f"{known.title if known else name} is under {licence}, which may not allow every use;"
+            " read it, then download with --accept-licence"
+        )
+    # Whole or not there: the folder gets its name at the end.
+    part = target.with_name(target.name + ".part")
+    with writing_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    _fetch(repo, part)
+    remove_tree(target)
+    with writing_errors(target):
+        part.replace(target)
+    return target
+
+
+def _fetch(repo: str, part: Path) -> None:
+    try:
+        wanted = needed_files(HfApi().list_repo_files(repo))
+        if _INDEX_FILE not in wanted:
+            raise InstallError(f"{repo} has no {_INDEX_FILE}; choose a model that diffusers reads")
+        snapshot_download(repo, local_dir=part, allow_patterns=wanted)
+    except GatedRepoError as error:
+        raise InstallError(
+            f"{repo} asks for a login; accept its terms on its page, download it there, and name the folder"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise InstallError(f"There is no model {repo} on the hub; look at its name again") from error
+    except (HfHubHTTPError, httpx2.HTTPError) as error:
+        raise NetworkError(f"The download of {repo} broke off; run it again, it goes on") from error
+    except OSError:
+        with writing_errors(part):
+            raise
+
+
+def needed_files(names: Sequence[str]) -> list[str]:
+    """The files of a pipeline: small ones, and of the tensors half precision where it is there.
+
+    Files in the first folder level below the root belong to components; tensors in the root are whole
+    pipelines in one file, which is another layout.
+    """
+    inside = [name for name in names if len(PurePosixPath(name).parts) == 2]
+    halves = {PurePosixPath(name).parent for name in inside if name.endswith(_HALF)}
+    found = [_INDEX_FILE] if _INDEX_FILE in names else []
+    for name in inside:
+        is_half_folder = PurePosixPath(name).parent in halves
+        if name.endswith(_TENSORS):
+            is_wanted = name.endswith(_HALF) == is_half_folder and "onnx" not in name
+        elif name.endswith((_HALF_INDEX, _WHOLE_INDEX)):
+            is_wanted = name.endswith(_HALF_INDEX) == is_half_folder
+        else:
+            is_wanted = name.endswith(_SMALL)
+        if is_wanted:
+            found.append(name)
+    return found
