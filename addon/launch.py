@@ -1,5 +1,6 @@
 """How the backend process is started: command, environment, log file, and why it ended."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -231,7 +232,8 @@ def _new_log(data_root: Path, log_name: str = "backend") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         old = sorted(folder.glob(f"{log_name}-*.log"))[: -KEPT_LOGS + 1]
         for path in old:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(PermissionError):  # Windows keeps what another Blender's backend writes
+                path.unlink(missing_ok=True)
         (folder / name).touch()
     except OSError as error:
         raise SetupError(

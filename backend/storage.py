@@ -72,7 +72,7 @@ def writing_whole(path: Path, data: bytes) -> Iterator[None]:
             part.write_bytes(data)
             flush_to_disk(part)
             yield
-            part.replace(path)
+            put_in_place(part, path)
         finally:
             part.unlink(missing_ok=True)
 
@@ -92,6 +92,17 @@ def copy_whole(source: Path, target: Path) -> None:
     write_whole(target, source.read_bytes())
 
 
+def put_in_place(part: Path, path: Path) -> None:
+    """Rename a whole file or folder to where it belongs, in place of the file that is there.
+
+    On Windows a file that somebody reads cannot be replaced in that moment, so it is tried again for a while.
+
+    Raises:
+        OSError: it cannot be done.
+    """
+    _patiently(lambda: part.replace(path))
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder and all that is in it; a folder that is not there is well.
 
@@ -104,13 +115,13 @@ def remove_tree(folder: Path) -> None:
         return
     gone = folder.with_name(f"{PART_PREFIX}gone-{os.getpid()}-{time.monotonic_ns()}")
     with writing_errors(folder):
-        _patiently(lambda: folder.replace(gone))
-        _patiently(lambda: shutil.rmtree(gone))
+        put_in_place(folder, gone)
+        _patiently(lambda: shutil.rmtree(long_path(gone)))
 
 
 def _patiently(action: Callable[[], object]) -> None:
     """Try again for a second and a half: an antivirus holds files that it looks at, for a moment."""
-    for wait_s in (0.1, 0.4, 1.0):
+    for wait_s in (0.1, 0.4, 1.0) if sys.platform == "win32" else ():
         try:
             action()
         except PermissionError:
@@ -118,6 +129,18 @@ def _patiently(action: Callable[[], object]) -> None:
         else:
             return
     action()
+
+
+def long_path(path: Path) -> Path:
+    """A path in the form in which Windows takes more than 260 characters; elsewhere the path itself."""
+    return Path(extended(os.path.abspath(path))) if sys.platform == "win32" else path
+
+
+def extended(path: str) -> str:
+    r"""An absolute path of Windows with the prefix that lifts the limit: `\\?\C:\a`, `\\?\UNC\server\a`."""
+    if path.startswith("\\\\?\\"):
+        return path
+    return f"\\\\?\\UNC{path[1:]}" if path.startswith("\\\\") else f"\\\\?\\{path}"
 
 
 def check_writable(path: Path) -> None:

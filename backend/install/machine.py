@@ -126,6 +126,8 @@ def _ask(program: str, query: str) -> str:
     try:
         done = subprocess.run(
             [program, query, _FORMAT],
+            # Not ours: while a thread reads that pipe, Windows lets no child look at it, which then hangs.
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=_ASK_S,

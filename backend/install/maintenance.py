@@ -10,7 +10,7 @@ from backend.errors import ConfigError, StorageError
 from backend.install.machine import free_bytes
 from backend.install.reporter import Reporter
 from backend.installation import ENVIRONMENTS, STATE_FILE, Installed
-from backend.storage import PART_PREFIX, remove_tree, writing_errors
+from backend.storage import PART_PREFIX, long_path, remove_tree, writing_errors
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def move(root: Path, target: Path, reporter: Reporter) -> Installed:
     for number, name in enumerate(names, start=1):
         reporter.advance(number - 1, text=name)
         with writing_errors(target / name):
-            shutil.move(root / name, target / name)
+            shutil.move(long_path(root / name), long_path(target / name))
     uninstall_left = [root / name for name in PARTS["environment"]]
     for path in uninstall_left:
         _remove(path)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ _UNPACKED = 2.5
 """Bytes on the disk for each byte of packages: 1.6 GB from 0.49 GB without CUDA, less with it."""
 _SPARE_BYTES = 800 << 20
 _UNKNOWN_BYTES = 3 << 30
+MAX_WINDOWS_ROOT = 100
+"""Below it come `env/NAME/Lib/site-packages` (36 characters) and modules (112, in diffusers)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +124,7 @@ def check_disk(plan: Plan, root: Path) -> None:
     Raises:
         StorageError: it has not, or the folder cannot be written.
     """
+    _check_length(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -139,6 +143,15 @@ def check_disk(plan: Plan, root: Path) -> None:
         raise StorageError(
             f"There are {free / gigabyte:.1f} GB free at {root}, but {needed / gigabyte:.1f} GB are needed; "
             "free some space or choose another data folder in the preferences"
+        )
+
+
+def _check_length(root: Path) -> None:
+    """Windows loads no module whose path has more than 260 characters, unless its owner changed that."""
+    if sys.platform == "win32" and len(str(root)) > MAX_WINDOWS_ROOT:
+        raise StorageError(
+            f"The data folder {root} has a path of {len(str(root))} characters; "
+            f"choose one of at most {MAX_WINDOWS_ROOT} in the preferences"
         )
 
 

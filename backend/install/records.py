@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from backend.storage import long_path
+
 log = logging.getLogger(__name__)
 
 
@@ -46,7 +48,7 @@ def _is_right(path: Path, wanted: str) -> bool:
     if algorithm != "sha256" or ".." in path.parts:
         return True
     try:
-        with path.open("rb") as file:
+        with long_path(path).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").digest()
     except OSError:
         return False

@@ -28,7 +28,7 @@ from backend.installation import (
     state_data,
 )
 from backend.packages import KIT_PYTHON, Uv, Watch, find_uv, run_watched
-from backend.storage import PART_PREFIX, remove_tree, write_whole, writing_errors
+from backend.storage import PART_PREFIX, put_in_place, remove_tree, write_whole, writing_errors
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ CHECK, OLD, PYTHON, ASK, PACKAGES, IMPORTS, MODELS, TEST, FINISH = (
     "Finishing",
 )
 
-_PRIVATE = f"cpython-{WANTED_PYTHON}"
+_PRIVATE = f"cpython-{WANTED_PYTHON}."
 """What uv names a private Python's folder, to begin with."""
 
 
@@ -183,7 +183,7 @@ def _take_over(source: Path, folder: Path) -> bool:
         remove_tree(part)
         shutil.copytree(source, part, symlinks=True)
         remove_tree(folder / source.name)
-        part.replace(folder / source.name)
+        put_in_place(part, folder / source.name)
     return True
 
 
