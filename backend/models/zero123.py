@@ -193,10 +193,12 @@ def pose_vector(toward: Directions) -> Float[Tensor, "n 4"]:
 
 def camera_rays(cameras: Cameras, size: int) -> Float[Tensor, "*b 6 h w"]:
     """Direction and moment about the origin (Plücker coordinates) of the ray through each latent's centre."""
-    origins, directions = cameras.rays(size)
-    # A ray meets the object's sphere where its moment is at most one.
-    moments = torch.linalg.cross(origins, directions) / UNIT_RADIUS
-    return torch.cat([directions, moments], dim=-1).movedim(-1, -3)
+    # In half precision neighbouring rays are the same.
+    with torch.autocast(cameras.fov.device.type, enabled=False):
+        origins, directions = cameras.rays(size)
+        # A ray meets the object's sphere where its moment is at most one.
+        moments = torch.linalg.cross(origins, directions) / UNIT_RADIUS
+        return torch.cat([directions, moments], dim=-1).movedim(-1, -3)
 
 
 def build_unet(config: Zero123Config) -> UNet2DConditionModel:
