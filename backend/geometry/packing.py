@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 import warp as wp
 from jaxtyping import Bool, Float, Float32, Int
 from scipy import ndimage
@@ -61,14 +62,21 @@ class _Outline:
     edges: Int[np.ndarray, "e 2"]
 
 
+def packing_device(device: torch.device | str) -> str:
+    """Where charts are placed: on the CPU, which is many times faster, where warp has code for it."""
+    start_warp()
+    return "cpu" if wp.is_cpu_available() else str(device)
+
+
 def pack(
-    uv: Float[np.ndarray, "n 2"], faces: Int[np.ndarray, "f 3"], *, texture_px: int
+    uv: Float[np.ndarray, "n 2"], faces: Int[np.ndarray, "f 3"], *, texture_px: int, device: str = "cpu"
 ) -> Float32[np.ndarray, "n 2"] | None:
     """Put charts anew into the unit square, all at one scale.
 
     Args:
         uv: Positions in charts that may lie anywhere, at one scale.
         texture_px: Pixels along the side of the sheet.
+        device: Where places are looked for; they are the same on every device.
 
     Returns:
         Positions in [0, 1]; None where the charts found no place even at `LEAST_FILL`.
@@ -85,7 +93,7 @@ def pack(
     best, fill, step = None, FIRST_FILL, COARSE_STEP
     highest, lowest = MOST_FILL, 0.0
     while LEAST_FILL <= fill < highest - 1e-6:
-        placed = _try(outlines, side * np.sqrt(fill / area), side, gap)
+        placed = _try(outlines, side * np.sqrt(fill / area), side, gap, device)
         if placed is None:
             highest = fill
         else:
@@ -143,7 +151,7 @@ def _upright(points: Float[np.ndarray, "n 2"], rim: Int[np.ndarray, " m"]) -> Fl
 
 
 def _try(
-    outlines: list[_Outline], scale: float, side: int, gap: int
+    outlines: list[_Outline], scale: float, side: int, gap: int, device: str
 ) -> list[Float[np.ndarray, "n 2"]] | None:
     """Positions in cells at a scale, or None where the sheet is too small."""
     masks = [_mask(outline, scale) for outline in outlines]
@@ -166,21 +174,21 @@ def _try(
     whole = side + 2 * gap
     words = -(-whole // 64) + 1
     tables = [
-        wp.array(np.array(shapes, np.int32), dtype=int, device="cpu"),
-        wp.array(np.array(runs, np.int32), dtype=int, device="cpu"),
-        wp.array(np.concatenate(bits), dtype=wp.uint64, device="cpu"),
-        wp.array(np.concatenate(thick), dtype=wp.uint64, device="cpu"),
-        wp.array(np.array(buckets, np.int32), dtype=int, device="cpu"),
+        wp.array(np.array(shapes, np.int32), dtype=int, device=device),
+        wp.array(np.array(runs, np.int32), dtype=int, device=device),
+        wp.array(np.concatenate(bits), dtype=wp.uint64, device=device),
+        wp.array(np.concatenate(thick), dtype=wp.uint64, device=device),
+        wp.array(np.array(buckets, np.int32), dtype=int, device=device),
     ]
     for order in _orders(masks):
-        place = wp.array(np.full((len(masks), 3), -1, np.int32), dtype=int, device="cpu")
+        place = wp.array(np.full((len(masks), 3), -1, np.int32), dtype=int, device=device)
         state = [
-            wp.zeros((max(buckets) + 1) * NUM_TURNS, dtype=int, device="cpu"),
-            wp.zeros(whole * words, dtype=wp.uint64, device="cpu"),
+            wp.zeros((max(buckets) + 1) * NUM_TURNS, dtype=int, device=device),
+            wp.zeros(whole * words, dtype=wp.uint64, device=device),
         ]
-        turn = wp.array(order.astype(np.int32), dtype=int, device="cpu")
+        turn = wp.array(order.astype(np.int32), dtype=int, device=device)
         sizes = [len(masks), NUM_TURNS, whole, words]
-        wp.launch(place_charts, 1, inputs=[*sizes, turn, *tables, *state], outputs=[place], device="cpu")
+        wp.launch(place_charts, 1, inputs=[*sizes, turn, *tables, *state], outputs=[place], device=device)
         found = place.numpy()
         if (found[:, 0] >= 0).all():
             return [

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Int, Int32
 
 from backend.geometry.box_unwrap import box_unwrap
 from backend.geometry.meshes import Mesh
-from backend.geometry.packing import pack
+from backend.geometry.packing import pack, packing_device
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +51,17 @@ class Unwrapping:
     with room for filtering between the charts.
     """
 
-    def __init__(self, mesh: Mesh, *, texture_px: int, time_limit: float = TIME_LIMIT) -> None:
+    def __init__(
+        self,
+        mesh: Mesh,
+        *,
+        texture_px: int,
+        time_limit: float = TIME_LIMIT,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Take a mesh; `device` is where charts are packed if warp cannot do so on the CPU."""
         self._mesh, self._texture_px, self._limit = mesh, texture_px, time_limit
+        self._device = packing_device(device)
         self._end = time.monotonic() + time_limit
         self._folder = tempfile.TemporaryDirectory(prefix="one2345-")
         self._process: subprocess.Popen[bytes] | None = None
@@ -114,7 +124,7 @@ class Unwrapping:
         if not same or not np.array_equal(charts.vertex[charts.faces], self._mesh.faces):
             log.warning("unwrapping lost faces")
             return None
-        packed = pack(pixels, charts.faces.astype(np.int64), texture_px=self._texture_px)
+        packed = pack(pixels, charts.faces.astype(np.int64), texture_px=self._texture_px, device=self._device)
         return charts if packed is None else replace(charts, uv=packed)
 
 

@@ -15,13 +15,14 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
+from backend.devices import deterministic
 from backend.errors import ConfigError, OnStep, ignore_steps
 from backend.geometry.bake import FineSurface, SurfacePixels, fill_texture, surface_pixels
 from backend.geometry.cameras import Cameras
 from backend.geometry.meshes import Mesh, TexturedMesh, smooth_normals
 from backend.geometry.normal_map import bake_normals
 from backend.geometry.placement import IN_PLACE, Placement, generation_space
-from backend.geometry.raycast import Bvh
+from backend.geometry.raycast import Bvh, ray_device
 from backend.geometry.render import BARE, sample_picture
 from backend.geometry.shading import with_sharp_edges
 from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
@@ -133,9 +134,10 @@ def texture_levels(
     """
     plain = [_plain(mesh) for mesh in meshes]
     total = config.fit.iterations + NUM_BAKE_STEPS * len(meshes)
-    with _half_the_threads(), ExitStack() as stack:
+    with _half_the_threads(), deterministic(ray_device(device)), ExitStack() as stack:
         charts = [
-            stack.enter_context(_charting(mesh, own, config)) for mesh, own in zip(meshes, plain, strict=True)
+            stack.enter_context(_charting(mesh, own, config, device))
+            for mesh, own in zip(meshes, plain, strict=True)
         ]
         place = _place(plain[0], views, cameras, device=device)
         surface = _at(plain[0] if fine is None else _plain(fine), place)
@@ -265,9 +267,10 @@ class _OwnCharts:
 
 
 def _charting(
-    mesh: Mesh | TexturedMesh, own: Mesh, config: TextureConfig
+    mesh: Mesh | TexturedMesh, own: Mesh, config: TextureConfig, device: torch.device | str
 ) -> AbstractContextManager[Unwrapping | _OwnCharts]:
     """Where a mesh's texture coordinates will come from."""
     if isinstance(mesh, TexturedMesh):
         return nullcontext(_OwnCharts(mesh))
-    return Unwrapping(own, texture_px=config.texture_px, time_limit=config.unwrap_seconds)
+    limit = config.unwrap_seconds
+    return Unwrapping(own, texture_px=config.texture_px, time_limit=limit, device=ray_device(device))

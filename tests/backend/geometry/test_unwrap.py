@@ -10,8 +10,10 @@ from scipy.spatial import KDTree
 from backend.evaluate.atlas import overlap_pixels
 from backend.geometry.bake import fill_texture, texels
 from backend.geometry.meshes import interpolate, make_mesh
+from backend.geometry.packing import pack
 from backend.geometry.simplify import simplify
 from backend.geometry.unwrap import Unwrapped, grid_of_triangles, quick_unwrap, unwrap
+from backend.geometry.xatlas_process import PART_FACES, cut
 from tests.backend.geometry.bodies import body_mesh, cube
 
 PX = 256
@@ -60,6 +62,29 @@ def test_the_sheet_is_filled():
     mesh = simplify(body_mesh(resolution=96), faces=4000)
     charts = unwrap(mesh, texture_px=1024)
     assert areas(charts.uv, charts.faces).sum() > 0.63
+
+
+def test_a_mesh_of_many_faces_is_unwrapped_in_parts():
+    mesh = simplify(body_mesh(resolution=96), faces=9000)
+    parts = cut(mesh.vertices, mesh.faces.astype(np.int64))
+    assert len(parts) > 2
+    assert max(len(part) for part in parts) <= PART_FACES
+    assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(len(mesh.faces)))
+    charts = unwrap(mesh, texture_px=1024)
+    assert charts.is_charted
+    assert np.array_equal(charts.vertex[charts.faces], mesh.faces)
+    assert overlap_pixels(charts.uv, charts.faces, size=2048) == 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_charts_find_the_same_places_on_a_gpu():
+    charts = CHARTS["box"]
+    here, there = (
+        pack(charts.uv * PX, charts.faces.astype(np.int64), texture_px=PX, device=device)
+        for device in ("cpu", "cuda")
+    )
+    assert np.array_equal(here, there)
 
 
 def test_xatlas_makes_charts_and_uses_the_texture():

@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from backend.artifacts import FINE, SparseShape
 from backend.errors import ArtifactError
 from backend.evaluate.surface import is_watertight, num_shells
-from backend.geometry.closing import close_shell
+from backend.geometry.closing import close_shell, with_tunnels_filled
 from backend.geometry.flips import smallest_angles
 from backend.geometry.grids import cell_centres, voxel_centres
 from backend.geometry.marching import zero_level
@@ -268,3 +269,19 @@ def test_a_sponge_keeps_a_small_budget():
     mesh = extract_mesh(sparse_shape(sponge), faces=400)
     assert 0.98 * 400 <= len(mesh.faces) <= 1.02 * 400
     assert is_watertight(*_arrays(mesh))
+
+
+@pytest.mark.parametrize("reach", [1, 3])
+def test_tunnels_are_filled_by_a_ball(reach):
+    """Against distances: open where a ball of this radius fits without touching the body."""
+    side = 24
+    generator = torch.Generator().manual_seed(0)
+    field = torch.ones(side, side, side)
+    field[4:-4, 4:-4, 4:-4] = (
+        0.5 - (torch.rand(side - 8, side - 8, side - 8, generator=generator) < 0.4).float()
+    )
+    inside = np.pad((field < 0).numpy(), 8)
+    free = np.asarray(ndimage.distance_transform_edt(~inside)) > reach
+    closed = np.asarray(ndimage.distance_transform_edt(~free)) > reach
+    filled = with_tunnels_filled(field, reach=reach) < 0
+    assert np.array_equal(filled.numpy(), closed[8:-8, 8:-8, 8:-8])
