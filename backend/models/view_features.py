@@ -36,6 +36,8 @@ class ViewFeaturesConfig:
         map_channels: Width of the maps that are sampled.
         detail_channels: Width of the stem's light map for many points; 0 for none.
         pools_variance: Pool the variance over the views beside maximum and mean: views agree on a surface.
+        position_px: Side of the pictures that the position embeddings were made for, which are interpolated
+            for others; 0 for `image_px`.
     """
 
     image_px: int = 128
@@ -49,6 +51,7 @@ class ViewFeaturesConfig:
     map_channels: int = 64
     detail_channels: int = 0
     pools_variance: bool = False
+    position_px: int = 0
 
     def __post_init__(self) -> None:
         if self.image_px % self.patch_px or self.hidden % self.heads or self.channels not in (3, 4):
@@ -59,7 +62,7 @@ class ViewFeaturesConfig:
     def encoder(self) -> Dinov2Config:
         """Configuration of the patch encoder."""
         return Dinov2Config(
-            image_size=self.image_px,
+            image_size=self.position_px or self.image_px,
             patch_size=self.patch_px,
             num_channels=self.channels,
             hidden_size=self.hidden,
@@ -188,7 +191,7 @@ class PointLifter(nn.Module):
         present: Bool[Tensor, "b v"],
         projections: Projections,
         pixels: Float[Tensor, "n v p"],
-    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n v w"]]:
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n v k"]]:
         """Pooled features of points, and what each view by itself contributed."""
         seen = self.from_geometry(projections.geometry) + self.from_pixels(pixels)
         if self.from_map is not None:

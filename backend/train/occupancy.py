@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from backend.diffusion.volume import add_volume_noise, spread_timesteps
 from backend.models.blocks3d import ResBlock
-from backend.models.occupancy import OccupancyConfig, OccupancyNet
+from backend.models.occupancy import PAPER_OCCUPANCY, OccupancyConfig, OccupancyNet
 from backend.models.precision import half_precision
 from backend.stages.occupancy import OccupancySampling, sample_occupancy
 from backend.train.compiling import add_compile_argument, compile_blocks
+from backend.train.encoders import PAPER, add_encoder_arguments, features_from, load_encoder
 from backend.train.imperfect import Faults, imperfect
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.volumes import (
@@ -128,6 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_train_arguments(parser, learning_rate=4e-4, batch_size=24)
     add_volume_arguments(parser)
+    add_encoder_arguments(parser)
     add_compile_argument(parser)
     parser.add_argument("--occupied", type=float, default=2.0, help="weight of the occupied cells")
 
@@ -135,14 +137,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train as the options say; returns the exit code."""
     torch.manual_seed(args.seed)
-    config = OccupancyConfig()
+    size = PAPER_OCCUPANCY if args.size == PAPER else OccupancyConfig()
+    config = replace(size, views=features_from(args, size.views))
     net = OccupancyNet(config).to(args.device)
+    load_encoder(net.encoder, args)
+    tile_px = args.tile or config.views.image_px
     if args.compile:
         compile_blocks(net, (ResBlock,))
     task = OccupancyTask(
         net,
-        training_pool(args, config.views.image_px),
-        validation_samples(args, config.views.image_px),
+        training_pool(args, tile_px),
+        validation_samples(args, tile_px),
         args.batch,
         seed=args.seed,
         faults=Faults(clean=args.clean),

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from backend.artifacts import FINE, SDF_TRUNCATION
 from backend.diffusion.volume import add_volume_noise, spread_timesteps
 from backend.models.precision import half_precision
-from backend.models.shape import ShapeConfig, ShapeNet
+from backend.models.shape import PAPER_SHAPE, ShapeConfig, ShapeNet
 from backend.models.sparse import SparseKernel
 from backend.stages.shape import ShapeSampling, sample_shape
+from backend.train.encoders import PAPER, add_encoder_arguments, features_from, load_encoder
 from backend.train.imperfect import Faults, imperfect
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.support import SupportFaults, known_values, rough_support, spread_values
@@ -164,6 +165,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_train_arguments(parser, learning_rate=6e-4, batch_size=12)
     add_volume_arguments(parser)
+    add_encoder_arguments(parser)
     parser.add_argument("--max-voxels", type=int, default=600_000, help="voxels a step")
     parser.add_argument(
         "--kernel", type=SparseKernel, choices=list(SparseKernel), help="convolutions; else the fastest"
@@ -174,12 +176,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train as the options say; returns the exit code."""
     torch.manual_seed(args.seed)
-    config = ShapeConfig()
+    size = PAPER_SHAPE if args.size == PAPER else ShapeConfig()
+    config = replace(size, views=features_from(args, size.views))
     net = ShapeNet(config).to(args.device)
+    load_encoder(net.encoder, args)
+    tile_px = args.tile or config.views.image_px
     task = ShapeTask(
         net,
-        training_pool(args, config.views.image_px),
-        validation_samples(args, config.views.image_px),
+        training_pool(args, tile_px),
+        validation_samples(args, tile_px),
         args.batch,
         seed=args.seed,
         faults=Faults(clean=args.clean),
