@@ -80,12 +80,14 @@ def make_parser() -> Parser:
         help="make this stage and all later ones anew",
     )
     _add_reroll(generate)
+    _add_control(generate)
     _add_shape(generate)
     _add_photo(generate)
     _add_common(generate)
     views = commands.add_parser("views", help="a picture to six views")
     _add_picture(views)
     _add_reroll(views)
+    _add_control(views)
     _add_common(views)
     reconstruct = commands.add_parser("reconstruct", help="six views to a textured mesh")
     reconstruct.add_argument("views", type=Path, metavar="VIEWS", help="3 rows x 2 columns of square views")
@@ -139,6 +141,17 @@ def _add_reroll(parser: argparse.ArgumentParser) -> None:
         "--reroll", type=_tiles, metavar="N,N", help="draw these of the job's six views anew, keep the others"
     )
     parser.add_argument("--reroll-seed", type=int, metavar="N", help="another one draws them differently")
+
+
+def _add_control(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--depth",
+        metavar="SHEET",
+        help="six depth pictures, from 0 to 1 over the object, that steer the views; for zero123plus-v1.1",
+    )
+    parser.add_argument(
+        "--normals", type=Path, metavar="OUT", help="write the views' normals too; for zero123plus-v1.2"
+    )
 
 
 def _tiles(text: str) -> tuple[int, ...]:
@@ -236,7 +249,7 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
     """
     base = earlier or Request()
     given = {name: value for name, value in vars(arguments).items() if value is not None}
-    paths = {name: str(Path(given[name]).resolve()) for name in ("image", "mask") if name in given}
+    paths = {name: str(Path(given[name]).resolve()) for name in ("image", "mask", "depth") if name in given}
     values = {
         name: given.get(name, getattr(base, name))
         for name in (
@@ -254,6 +267,8 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
     return Request(
         image=paths.get("image", base.image),
         mask=paths.get("mask", None if "image" in paths else base.mask),
+        depth=paths.get("depth", base.depth),
+        normals="normals" in given or base.normals,
         start_from=given.get("start_from"),
         stop_after=Stage.VIEWS if arguments.command == "views" else given.get("stop_after", Stage.TEXTURE),
         keep_uvs=given.get("keep_uvs", False),

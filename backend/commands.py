@@ -25,7 +25,7 @@ from backend.model_commands import manage_models
 from backend.models.cache import NetworkCache
 from backend.models.registry import matting_model_path
 from backend.pipeline import run as run_pipeline
-from backend.protocol import Done, Event, Failed, Json, ProtocolError, Request, Stage, encode
+from backend.protocol import NORMALS_FILE, Done, Event, Failed, Json, ProtocolError, Request, Stage, encode
 from backend.storage import check_writable, copy_whole, data_root, write_whole, writing_errors
 from backend.terminal import JsonEvents, event_writer, private_stdout
 from backend.text_arguments import asks_for_pictures
@@ -129,8 +129,9 @@ def _check_places(arguments: argparse.Namespace, request: Request) -> None:
                 f"{output.name} must end in {wanted}, which the stage {request.stop_after} writes"
             )
         check_writable(output)
-    if arguments.report is not None:
-        check_writable(arguments.report)
+    for further in (arguments.report, getattr(arguments, "normals", None)):
+        if further is not None:
+            check_writable(further)
 
 
 def _make_in(job: Job, request: Request, arguments: argparse.Namespace) -> int:
@@ -153,6 +154,7 @@ def _resources(request: Request) -> Resources:
         device=device,
         networks=NetworkCache(device, is_keeping=False),
         matting_model=matting_model_path(data_root(os.environ)),
+        root=data_root(os.environ),
     )
 
 
@@ -183,6 +185,8 @@ def _hand_over(job: Job, request: Request, report: dict[str, Json], arguments: a
         copy_whole(made, arguments.output)
         for number, level in enumerate(job.levels(request), start=1):
             copy_whole(level, arguments.output.with_suffix(f".lod{number}{arguments.output.suffix}"))
+    if getattr(arguments, "normals", None) is not None:
+        copy_whole(job.folder / NORMALS_FILE, arguments.normals)
     if arguments.report is not None:
         write_whole(arguments.report, (json.dumps(report, indent=2) + "\n").encode())
     if arguments.json:

@@ -10,8 +10,9 @@ import torch
 
 from backend.devices import choose_device, device_name, memory
 from backend.errors import One2345Error
-from backend.models.registry import NETWORKS, find_weights, matting_model_path, verify
+from backend.models.registry import NETWORKS, Layout, find_weights, matting_model_path, verify
 from backend.models.weights import read_weights
+from backend.models.zero123plus import check_published
 from backend.protocol import Device
 from backend.reports import versions
 
@@ -35,7 +36,7 @@ def run_doctor(weights: str, root: Path, *, as_json: bool) -> bool:
     checks = [
         _versions(),
         _device(),
-        _guarded("weights", lambda: _weights(weights)),
+        _guarded("weights", lambda: _weights(weights, root)),
         _matting(root),
         _disk(root),
     ]
@@ -72,8 +73,12 @@ def _device() -> Check:
     return Check("device", is_well=free >= MIN_FREE_BYTES or total == 0, text=text)
 
 
-def _weights(name: str) -> Check:
-    weights = find_weights(name)
+def _weights(name: str, root: Path) -> Check:
+    weights = find_weights(name, root)
+    if weights.layout is Layout.ZERO123PLUS:
+        parameters = check_published(weights.folder)
+        text = f"{weights.name}, {parameters / 1e6:.1f} M values, {weights.licence}"
+        return Check("weights", is_well=True, text=text)
     problems = verify(weights.folder)
     if problems:
         return Check("weights", is_well=False, text=f"{weights.name}: {'; '.join(problems)}")

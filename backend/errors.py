@@ -100,3 +100,12 @@ OnStep = Callable[[int, int], None]
 
 def ignore_steps(step: int, total: int) -> None:
     """The `OnStep` of a caller who wants no reports."""
+
+
+def share_of(on_step: OnStep, part: int, parts: int) -> OnStep:
+    """Reports of one of several equal parts of a work as reports of the whole."""
+
+    def report(step: int, total: int) -> None:
+        on_step(part * total + step, parts * total)
+
+    return report

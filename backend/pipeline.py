@@ -21,7 +21,7 @@ from backend.artifact_files import (
 )
 from backend.candidates import draw_candidates
 from backend.devices import memory_errors, peaks, reset_peaks
-from backend.errors import ArtifactError, OnStep
+from backend.errors import ArtifactError, OnStep, share_of
 from backend.geometry.framing import object_frames
 from backend.geometry.glb import write_glb
 from backend.geometry.glb_reader import read_glb, read_source_glb, read_textured_glb
@@ -30,14 +30,11 @@ from backend.geometry.source_mesh import own_layout
 from backend.images import read_picture
 from backend.jobs import EDIT, Job, Source
 from backend.levels import Body, further_levels, has_body, write_levels
-from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.colour_field import save_field
-from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
-from backend.models.multiview import MultiviewConfig, MultiviewNet
 from backend.models.occupancy import OccupancyConfig, OccupancyNet
 from backend.models.registry import find_weights, rig_by_name, rig_of
 from backend.models.shape import ShapeConfig, ShapeNet
-from backend.protocol import THUMBNAIL_FILE, Event, Json, Progress, Request, Stage, StageDone
+from backend.protocol import NORMALS_FILE, THUMBNAIL_FILE, Event, Json, Progress, Request, Stage, StageDone
 from backend.reports import Report, mesh_facts
 from backend.retexturing import bake_edited
 from backend.stages.matte import framed, isolate
@@ -46,9 +43,10 @@ from backend.stages.occupancy import generate_occupancy
 from backend.stages.photo import PhotoTexture
 from backend.stages.shape import generate_shape
 from backend.stages.texture import texture_levels
-from backend.stages.views import ViewNetworks, generate_views, redraw_views
-from backend.storage import sha256_of
+from backend.stages.views import generate_views, redraw_views
+from backend.storage import part_of, sha256_of
 from backend.thumbnail import write_thumbnail
+from backend.view_models import normals_model, view_model
 from backend.work import Resources, Settings, Work, is_edit
 
 log = logging.getLogger(__name__)
@@ -75,28 +73,35 @@ def _make_matte(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[str,
 
 def _make_views(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
     picture = read_matte(work.job.path(Stage.MATTE))
-    get, folder = work.resources.networks.get, work.weights.folder
-    networks = ViewNetworks(
-        vae=get(ViewAutoencoder, AutoencoderConfig, folder, "vae"),
-        image_encoder=get(ImageEncoder, ImageEncoderConfig, folder, "image_encoder"),
-        views=get(MultiviewNet, MultiviewConfig, folder, "views"),
-    )
     seed, config = work.seed(Stage.VIEWS), work.settings.views
+    has_normals = work.request.normals
+    if has_normals:
+        work.weights.control("normals")  # Said now rather than after the views.
+    steps = share_of(on_step, 0, 1 + has_normals)
     if work.is_edit(Stage.VIEWS):
         tiles = [number - 1 for number in work.request.reroll]
         views = redraw_views(
-            picture, work.views(), networks, tiles=tiles, seed=seed, config=config, on_step=on_step
+            picture, work.views(), view_model(work), tiles=tiles, seed=seed, config=config, on_step=steps
         )
     else:
-        views = generate_views(picture, networks, seed=seed, config=config, on_step=on_step)
+        views = generate_views(picture, view_model(work), seed=seed, config=config, on_step=steps)
     write_views(views, paths[0])
+    target = work.job.folder / NORMALS_FILE
+    target.unlink(missing_ok=True)
+    if has_normals:
+        model = normals_model(work, paths[0])
+        normals = generate_views(picture, model, seed=seed, config=config, on_step=share_of(on_step, 1, 2))
+        write_views(normals, part_of(target))
+        part_of(target).replace(target)
 
 
 def _make_occupancy(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
-    net = work.resources.networks.get(OccupancyNet, OccupancyConfig, work.weights.folder, "occupancy")
+    net = work.resources.networks.get(
+        OccupancyNet, OccupancyConfig, work.weights.place("occupancy"), "occupancy"
+    )
     occupancy = generate_occupancy(
         work.views(),
-        work.rig.cameras(),
+        work.cameras(),
         net,
         seed=work.seed(Stage.OCCUPANCY),
         config=work.settings.occupancy,
@@ -106,10 +111,10 @@ def _make_occupancy(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
 
 
 def _make_shape(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
-    net = work.resources.networks.get(ShapeNet, ShapeConfig, work.weights.folder, "shape")
+    net = work.resources.networks.get(ShapeNet, ShapeConfig, work.weights.place("shape"), "shape")
     shape = generate_shape(
         work.views(),
-        work.rig.cameras(),
+        work.cameras(),
         read_occupancy(work.job.path(Stage.OCCUPANCY)),
         net,
         seed=work.seed(Stage.SHAPE),
@@ -135,7 +140,7 @@ def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[st
     (textured, *levels), field = texture_levels(
         [mesh, *further_levels(base, body, work.request.lods)],
         work.views(),
-        work.rig.cameras(),
+        work.cameras(),
         seed=work.seed(Stage.TEXTURE),
         config=work.settings.texture,
         fine=None if body is None else body.fine.mesh,
@@ -174,6 +179,12 @@ def _matte_settings(work: Work) -> dict[str, object]:
     return {"size": [MATTE_PX, MAX_MATTE_PX], **found}
 
 
+def _views_settings(work: Work) -> Mapping[str, object]:
+    depth = work.request.depth
+    steering = {"depth": sha256_of(Path(depth))} if depth and Path(depth).is_file() else {}
+    return asdict(work.settings.views) | steering
+
+
 def _texture_settings(work: Work) -> dict[str, object]:
     texture = asdict(work.settings.texture) | {"keep_uvs": work.request.keep_uvs}
     photo = None if work.photo is None else sha256_of(work.photo)
@@ -192,7 +203,7 @@ RULES: Mapping[Stage, StageRule] = {
         _make_views,
         (Stage.MATTE,),
         ("vae", "image_encoder", "views"),
-        lambda work: asdict(work.settings.views),
+        _views_settings,
     ),
     Stage.OCCUPANCY: StageRule(
         _make_occupancy,
@@ -235,11 +246,11 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
     """
     if request.text is not None and request.text.candidates:
         return draw_candidates(job, request, request.text, resources, on_event=on_event, name=name)
-    weights = find_weights(request.weights)
+    weights = find_weights(request.weights, resources.root)
     work = Work(
         job=job,
         request=request,
-        settings=Settings.of(request),
+        settings=Settings.of(request, weights),
         weights=weights,
         rig=rig_by_name(request.rig) if request.rig else rig_of(weights),
         resources=resources,
@@ -258,6 +269,9 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
             _run_stage(work, stage, report=report, is_fixed=is_fixed, on_event=on_event, name=name)
         elif job.is_whole(stage):
             _pass_over(work, stage, "unused", report=report, on_event=on_event, name=name)
+        job.write_report(report.data)
+    if job.is_whole(Stage.VIEWS):
+        report.add_rig(work.fitted_rig())
         job.write_report(report.data)
     if job.is_whole(Stage.MESH):
         report.add_mesh(mesh_facts(read_glb(job.path(Stage.MESH))))
@@ -340,6 +354,8 @@ def _names(work: Work, stage: Stage) -> tuple[str, ...]:
 
 def _further_paths(work: Work, stage: Stage) -> list[Path]:
     """Files that a stage leaves beside its own."""
+    if stage is Stage.VIEWS and work.request.normals:
+        return [work.job.folder / NORMALS_FILE]
     return work.job.levels(work.request) if stage is Stage.TEXTURE else []
 
 

@@ -94,6 +94,9 @@ LEVEL_FILE = "lod{}.glb"
 CANDIDATE_FILE, CANDIDATES_SHEET = "candidate-{}.png", "candidates.png"
 """Pictures drawn from words, numbered from 1, and all of them on one sheet."""
 
+NORMALS_FILE = "normals.png"
+"""What the stage views leaves beside the views when `normals` asks for it."""
+
 RETEXTURED_FILE = "retextured.glb"
 """What a request with `edited` leaves in the job's folder; no stage, so the job can go on as before."""
 
@@ -145,6 +148,9 @@ class Request:
     request and report stay as they are, so a copy can be sculpted and baked as often as wanted.
 
     `text` are words in place of, or behind, the picture.
+
+    `depth` names a sheet of six depth pictures that steer the views; `normals` asks for a sheet of the views'
+    normals in `NORMALS_FILE`. Both need weights that bring a network for it.
     """
 
     image: str | None = None
@@ -154,6 +160,8 @@ class Request:
     faces: int | None = None
     texture_px: int | None = None
     weights: str = "starter"
+    depth: str | None = None
+    normals: bool = False
     rig: str | None = None
     device: Device = Device.AUTO
     start_from: Stage | None = None

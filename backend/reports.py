@@ -90,6 +90,10 @@ class Report:
         if isinstance(sums, dict):
             sums.update(checksums)
 
+    def add_rig(self, rig: ViewRig) -> None:
+        """Record where the cameras of the views turned out to be."""
+        self.data["rig"] = to_data(rig)
+
     def add_mesh(self, facts: dict[str, Json]) -> None:
         """Record what is known of the mesh."""
         self.data["mesh"] = facts

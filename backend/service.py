@@ -32,7 +32,9 @@ class Service:
         device = choose_device(request.device)
         kind = Device(device.type)
         cache = self._caches.setdefault(kind, NetworkCache(device, is_keeping=True))
-        resources = Resources(device=device, networks=cache, matting_model=matting_model_path(self._root))
+        resources = Resources(
+            device=device, networks=cache, matting_model=matting_model_path(self._root), root=self._root
+        )
         job = Job(folder)
         report = run(job, request, resources, on_event=on_event, name=submit.job)
         return tuple(str(path) for path in job.results(request)), report

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -11,11 +10,11 @@ from torch import Tensor
 
 from backend.artifact_files import read_views
 from backend.diffusion.views import ViewSampling
-from backend.geometry.cameras import ViewRig
+from backend.geometry.cameras import Cameras, ViewRig
+from backend.geometry.rig_size import fitted
 from backend.jobs import Job
 from backend.models.cache import NetworkCache
 from backend.models.registry import NETWORKS, WeightSet
-from backend.models.weights import weight_files
 from backend.presets import PRESETS
 from backend.protocol import BACKEND_VERSION, Json, Request, Stage
 from backend.stages.field_fit import FieldFit
@@ -27,11 +26,16 @@ from backend.stages.texture import TextureConfig
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resources:
-    """What a process lends to its jobs."""
+    """What a process lends to its jobs.
+
+    Attributes:
+        root: The data root, where downloaded weights lie; without it only bundled ones are found.
+    """
 
     device: torch.device
     networks: NetworkCache
     matting_model: Path | None
+    root: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,11 +49,14 @@ class Settings:
     texture: TextureConfig
 
     @classmethod
-    def of(cls, request: Request) -> "Settings":
-        """The preset's values with the request's own in their place."""
+    def of(cls, request: Request, weights: WeightSet) -> "Settings":
+        """The preset's values, with the weights' and the request's own in their place."""
         values = PRESETS[request.preset]
         return cls(
-            views=ViewSampling(steps=values.view_steps, guidance=values.guidance),
+            views=ViewSampling(
+                steps=max(values.view_steps, weights.min_view_steps),
+                guidance=weights.guidance or values.guidance,
+            ),
             occupancy=OccupancySampling(steps=values.occupancy_steps),
             shape=ShapeSampling(steps=values.shape_steps),
             faces=request.faces or values.faces,
@@ -68,17 +75,8 @@ def derived_seed(name: str) -> int:
 
 def _checksums(weights: WeightSet) -> dict[str, Json]:
     """SHA-256 of the networks of a set that are there."""
-    names = tuple(name for name in NETWORKS if weight_files(weights.folder, name, missing_ok=True))
-    stats = [path.stat() for name in names for path in weight_files(weights.folder, name, missing_ok=True)]
-    return dict(_summed(weights, names, tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)))
-
-
-@lru_cache(maxsize=4)
-def _summed(
-    weights: WeightSet, names: tuple[str, ...], _state: tuple[tuple[int, int], ...]
-) -> dict[str, str]:
-    """Checksums of networks; `_state` stands for the bytes, which take a tenth of a second to read."""
-    return weights.checksums(names)
+    names = tuple(name for name in NETWORKS if weights.files(name, missing_ok=True))
+    return dict(weights.checksums(names))
 
 
 def is_edit(stage: Stage, request: Request) -> bool:
@@ -138,6 +136,14 @@ class Work:
             "weights_licence": self.weights.licence,
             "weights_sha256": _checksums(self.weights),
         }
+
+    def cameras(self) -> Cameras:
+        """The cameras of the job's views."""
+        return self.fitted_rig().cameras()
+
+    def fitted_rig(self) -> ViewRig:
+        """The rig, at the distance from which the job's views are taken."""
+        return fitted(self.rig, self.views()) if self.rig.follows_picture else self.rig
 
     def views(self) -> Float[Tensor, "v 4 h w"]:
         """The six views of the job; a sheet without transparency gets silhouettes."""

@@ -35,7 +35,7 @@ LOWEST_FIRST = (
     ("backend.models",),
     ("backend.stages",),
     ("backend.artifact_files", "backend.jobs"),
-    ("backend.work", "backend.reports", "backend.thumbnail"),
+    ("backend.work", "backend.reports", "backend.thumbnail", "backend.view_models"),
     ("backend.pipeline",),
     ("backend.arguments", "backend.service", "backend.doctor", "backend.install"),
     ("backend.model_commands",),

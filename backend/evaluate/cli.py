@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
             check_writable(target)
     if args.route == "image" and (args.rig or args.fault != Fault.NONE):
         raise InputError("The options --rig and --fault are about true views; add --from views")
-    rig = RIGS[args.rig] if args.rig else rig_of(find_weights(args.weights))
+    rig = RIGS[args.rig] if args.rig else rig_of(find_weights(args.weights, data_root(os.environ)))
     setup = runs.Setup(
         resources=_resources(Device(args.device)),
         seed=args.seed,
@@ -181,6 +181,7 @@ def _resources(wanted: Device) -> Resources:
         device=device,
         networks=NetworkCache(device, is_keeping=True),
         matting_model=matting_model_path(data_root(os.environ)),
+        root=data_root(os.environ),
     )
 
 

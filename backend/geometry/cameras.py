@@ -123,6 +123,10 @@ class ViewRig:
     """The six cameras that a set of weights draws (Zero123++, arXiv 2310.15110, section 2).
 
     Azimuths are relative to the input picture, elevations absolute.
+
+    Attributes:
+        follows_picture: Objects are as large in the views as in the input picture, instead of filling the
+            unit sphere: then `distance` is a first guess, and `backend/geometry/rig_size.py` fits it.
     """
 
     azimuths_deg: tuple[float, ...] = (30.0, 90.0, 150.0, 210.0, 270.0, 330.0)
@@ -130,6 +134,7 @@ class ViewRig:
     fov_deg: float = 30.0
     distance: float = UNIT_RADIUS / math.sin(math.radians(15))
     tile_px: int = 256
+    follows_picture: bool = False
 
     def __post_init__(self) -> None:
         if len(self.azimuths_deg) != NUM_VIEWS or len(self.elevations_deg) != NUM_VIEWS:
@@ -152,8 +157,9 @@ ZERO123PLUS_V11_RIG = ViewRig(
     fov_deg=math.degrees(2 * math.atan(16 / 35)),
     distance=UNIT_RADIUS / math.sin(math.atan(16 / 35)),
     tile_px=320,
+    follows_picture=True,
 )
-"""Field of view from zero123plus issue 68; the distance is not published, ours frames the unit sphere."""
+"""Field of view from zero123plus issue 68; the distance is not published, this one frames the unit sphere."""
 ZERO123PLUS_V12_RIG = ViewRig(
     elevations_deg=(20.0, -10.0, 20.0, -10.0, 20.0, -10.0),
     distance=UNIT_RADIUS / math.tan(math.radians(15)),

@@ -1,36 +1,90 @@
-"""The sets of weights that come with the program, the user's own folders, and the matting network.
+"""The sets of weights that come with the program or can be downloaded, the user's own, and U2-Net.
 
-A set is a folder with the five networks of `NETWORKS`. Its `SHA256SUMS` lists their files in the form of the
-`sha256sum` command, so that a damaged download or a half-copied folder is found.
+A set is a folder with the five networks of `NETWORKS`, or public weights that stand in for the first three.
+`SHA256SUMS` in a set of ours lists its files in the form of the `sha256sum` command, so that a half-copied
+folder is found; the store checks what was downloaded.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from backend.errors import ConfigError, WeightsError
 from backend.geometry.cameras import RIGS, STARTER_RIG, ViewRig
+from backend.models.component_layout import INDEX_FILE, has_layout, tensor_files
 from backend.models.weights import checksum, config_from_dict, weight_files
+from backend.records import from_data
 from backend.storage import sha256_of, write_whole
 
 NETWORKS = ("vae", "image_encoder", "views", "occupancy", "shape")
+VIEW_NETWORKS = NETWORKS[:3]
+FREE_LICENCES = ("Apache-2.0", "MIT")
 SUMS_FILE = "SHA256SUMS"
 MATTING_FILE = "u2net.onnx"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SETS_FILE = Path(__file__).resolve().parent / "weight_sets.json"
+STARTER_FOLDER = _PACKAGE / "weights" / "starter"
+
+
+class Layout(StrEnum):
+    """How a set's files are arranged."""
+
+    OWN = "own"
+    ZERO123PLUS = "zero123plus"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightSet:
-    """A folder of weights and what is known of it."""
+    """A folder of weights and what is known of it.
+
+    Attributes:
+        name: What the command line calls it.
+        layout: A published folder of components draws views and takes the other networks from the starter
+            set.
+        rig: Name of the cameras that it draws, where its files do not tell.
+        guidance: Weight of the picture that its authors recommend; None leaves it to the preset.
+        min_view_steps: Fewest sampling steps of the views that its authors recommend.
+        controls: Folders of its ControlNets by what they are for, present or not.
+    """
 
     name: str
     folder: Path
     licence: str
     source: str
+    layout: Layout = Layout.OWN
+    rig: str = ""
+    guidance: float | None = None
+    min_view_steps: int = 1
+    controls: tuple[tuple[str, Path], ...] = ()
+
+    @property
+    def is_present(self) -> bool:
+        """Whether its networks are on this disk."""
+        return all(self.files(name, missing_ok=True) for name in VIEW_NETWORKS)
+
+    def place(self, network: str) -> Path:
+        """The folder that holds a network of this program."""
+        is_elsewhere = self.layout is not Layout.OWN and network not in VIEW_NETWORKS
+        return STARTER_FOLDER if is_elsewhere else self.folder
+
+    def files(self, network: str, *, missing_ok: bool = False) -> list[Path]:
+        """The files that a network's results depend on.
+
+        Raises:
+            WeightsError: when it is missing, unless that is fine.
+        """
+        place = self.place(network)
+        if self.layout is Layout.OWN or place != self.folder:
+            return weight_files(place, network, missing_ok=missing_ok)
+        if not has_layout(self.folder):
+            if missing_ok:
+                return []
+            raise WeightsError(f"The weights {self.name} are not on this disk; {how_to_get(self)}")
+        return _published_files(self.folder, network)
 
     def checksums(self, networks: tuple[str, ...]) -> dict[str, str]:
         """SHA-256 over each network's files.
@@ -38,37 +92,103 @@ class WeightSet:
         Raises:
             WeightsError: when a network is missing.
         """
-        return {name: checksum(weight_files(self.folder, name)) for name in networks}
+        return {name: checksum(self.files(name)) for name in networks}
+
+    def control(self, purpose: str) -> Path:
+        """The folder of the ControlNet for a purpose.
+
+        Raises:
+            ConfigError: when these weights have none.
+            WeightsError: when it is not on this disk.
+        """
+        known = dict(self.controls)
+        if purpose not in known:
+            able = ", ".join(item.name for item in weight_sets() if purpose in dict(item.controls))
+            raise ConfigError(f"The weights {self.name} have no network for {purpose}; use {able}")
+        beside = self.folder / f"controlnet-{purpose}"
+        found = next((place for place in (beside, known[purpose]) if place.is_dir()), None)
+        if found is None:
+            raise WeightsError(
+                f"The network for {purpose} is not on this disk; run"
+                f" `models download {known[purpose].name} --accept-licence`"
+            )
+        return found
 
 
-def weight_sets() -> list[WeightSet]:
-    """The sets that the program knows by name, present or not."""
+def how_to_get(weights: WeightSet) -> str:
+    """What to do about a set that is not there."""
+    accept = "" if weights.licence in FREE_LICENCES else " --accept-licence"
+    return f"run `models download {weights.name}{accept}` ({weights.licence})"
+
+
+def _published_files(folder: Path, network: str) -> list[Path]:
+    """The component of a published folder that stands for a network, with what steers it."""
+    if network != "views":
+        return tensor_files(folder / ("vision_encoder" if network == "image_encoder" else network))
+    small = [folder / INDEX_FILE, folder / "scheduler" / "scheduler_config.json"]
+    return [*small, *tensor_files(folder / "unet"), *tensor_files(folder / "text_encoder")]
+
+
+def weight_sets(root: Path | None = None) -> list[WeightSet]:
+    """The sets that the program knows by name, present or not.
+
+    Args:
+        root: The data root, where downloaded sets lie; without it only bundled ones are found.
+    """
+    downloads = (_PACKAGE / "weights" if root is None else root) / "models"
     entries = json.loads(_SETS_FILE.read_text("utf-8"))
-    return [
-        WeightSet(
-            name=name,
-            folder=_PACKAGE / "weights" / entry["folder"],
-            licence=entry["licence"],
-            source=entry["source"],
-        )
-        for name, entry in entries.items()
-    ]
+    return [_known_set(name, from_data(_Entry, entry), downloads) for name, entry in entries.items()]
 
 
-def find_weights(name: str) -> WeightSet:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Entry:
+    """What the table says of a set; the controls are names in the catalogue."""
+
+    folder: str
+    licence: str
+    source: str
+    layout: Layout = Layout.OWN
+    rig: str = ""
+    guidance: float | None = None
+    min_view_steps: int = 1
+    depth: str = ""
+    normals: str = ""
+
+
+def _known_set(name: str, entry: _Entry, downloads: Path) -> WeightSet:
+    controls = {"depth": entry.depth, "normals": entry.normals}
+    return WeightSet(
+        name=name,
+        folder=(STARTER_FOLDER.parent if entry.layout is Layout.OWN else downloads) / entry.folder,
+        licence=entry.licence,
+        source=entry.source,
+        layout=entry.layout,
+        rig=entry.rig,
+        guidance=entry.guidance,
+        min_view_steps=entry.min_view_steps,
+        controls=tuple((purpose, downloads / place) for purpose, place in controls.items() if place),
+    )
+
+
+def find_weights(name: str, root: Path | None = None) -> WeightSet:
     """The set of that name, or the user's folder of that path.
 
     Raises:
         WeightsError: when there is neither.
     """
-    known = {item.name: item for item in weight_sets()}
+    known = {item.name: item for item in weight_sets(root)}
     if name in known:
         return known[name]
     folder = Path(name)
-    if folder.is_dir():
-        return WeightSet(name=folder.name, folder=folder.resolve(), licence="not stated", source="user")
-    choices = ", ".join(known)
-    raise WeightsError(f"There is no set or folder of weights {name}; choose {choices} or a folder")
+    if not folder.is_dir():
+        choices = ", ".join(known)
+        raise WeightsError(f"There is no set or folder of weights {name}; choose {choices} or a folder")
+    folder = folder.resolve()
+    if has_layout(folder):
+        # Which version it is stands nowhere in the files, and the versions differ in their cameras alone.
+        version = "zero123plus-v1.1" if "v1.1" in folder.name else "zero123plus-v1.2"
+        return replace(known[version], name=folder.name, folder=folder, source="user")
+    return WeightSet(name=folder.name, folder=folder, licence="not stated", source="user")
 
 
 def rig_of(weights: WeightSet) -> ViewRig:
@@ -77,6 +197,8 @@ def rig_of(weights: WeightSet) -> ViewRig:
     Raises:
         WeightsError: when the configuration cannot be read.
     """
+    if weights.rig:
+        return RIGS[weights.rig]
     files = weight_files(weights.folder, "views", missing_ok=True)
     if not files:
         return STARTER_RIG

@@ -19,8 +19,8 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from einops import rearrange
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
-from transformers import CLIPVisionModelWithProjection
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPVisionModelWithProjection
 
 from backend.diffusion.latents import ZERO123PLUS_SCALING, LatentScaling
 from backend.diffusion.views import (
@@ -36,7 +36,15 @@ from backend.errors import WeightsError
 from backend.geometry.cameras import SHEET_COLUMNS, SHEET_ROWS, ViewRig, sheet_from_views, views_from_sheet
 from backend.geometry.framing import crop_to_object
 from backend.models.cache import NetworkCache
-from backend.models.component_layout import Layout, read_config, read_layout
+from backend.models.component_layout import (
+    Layout,
+    build_empty,
+    check_tensors,
+    read_config,
+    read_layout,
+    stored_shapes,
+    tensor_files,
+)
 from backend.models.control import Control, Residuals
 from backend.models.empty_prompt import empty_prompt
 from backend.models.feature_extractor import FeatureExtractor, read_feature_extractor
@@ -49,7 +57,7 @@ GREY = 127 / 255
 """What pictures stand on and what is painted behind the object (the pipeline's to_rgb_image)."""
 PICTURE_FILL = 0.75
 """Share of the picture's side that the object takes in the authors' demos."""
-TENSOR_COMPONENTS = ("unet", "vae", "vision_encoder", "text_encoder")
+NETWORK_CLASSES = (UNet2DConditionModel, AutoencoderKL, CLIPTextModel, CLIPVisionModelWithProjection)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +114,30 @@ def read_zero123plus(folder: Path) -> Zero123PlusWeights:
         vae=read_feature_extractor(folder / "feature_extractor_vae"),
         schedule=read_config(scheduler, SCHEDULER_FILE),
     )
+
+
+def check_published(folder: Path) -> int:
+    """Compare names and shapes of all tensors with what the configurations describe; reads headers alone.
+
+    Returns:
+        The number of values of all networks.
+
+    Raises:
+        WeightsError: naming the first tensor that is missing, unknown or of another shape.
+    """
+    read_zero123plus(folder)
+    total = 0
+    for net_class in NETWORK_CLASSES:
+        place = folder / _place(net_class)
+        net = build_empty(net_class, read_config(place), place)
+        wanted = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
+        check_tensors(wanted, stored_shapes(tensor_files(place)), name=str(place))
+        total += sum(parameter.numel() for parameter in net.parameters())
+    return total
+
+
+def _place(net_class: type[nn.Module]) -> str:
+    return next(name for name, class_name in _CLASSES.items() if class_name == net_class.__name__)
 
 
 def _ramp(layout: Layout) -> tuple[float, ...]:
