@@ -65,7 +65,7 @@ def test_the_sheet_is_filled():
 
 
 def test_a_mesh_of_many_faces_is_unwrapped_in_parts():
-    mesh = simplify(body_mesh(resolution=96), faces=9000)
+    mesh = simplify(body_mesh(resolution=96), faces=12_000)
     parts = cut(mesh.vertices, mesh.faces.astype(np.int64))
     assert len(parts) > 2
     assert max(len(part) for part in parts) <= PART_FACES
@@ -73,18 +73,19 @@ def test_a_mesh_of_many_faces_is_unwrapped_in_parts():
     charts = unwrap(mesh, texture_px=1024)
     assert charts.is_charted
     assert np.array_equal(charts.vertex[charts.faces], mesh.faces)
-    assert overlap_pixels(charts.uv, charts.faces, size=2048) == 0
+    assert overlap_pixels(charts.uv, charts.faces, size=1024) == 0
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_charts_find_the_same_places_on_a_gpu():
     charts = CHARTS["box"]
-    here, there = (
+    places = [
         pack(charts.uv * PX, charts.faces.astype(np.int64), texture_px=PX, device=device)
         for device in ("cpu", "cuda")
-    )
-    assert np.array_equal(here, there)
+    ]
+    assert places[0] is not None
+    assert places[0].tolist() == (places[1].tolist() if places[1] is not None else None)
 
 
 def test_xatlas_makes_charts_and_uses_the_texture():
