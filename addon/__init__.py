@@ -16,6 +16,7 @@ from . import (
     panel_history,
     panel_rework,
     panel_settings,
+    panel_text,
     preferences,
     previews,
     properties,
@@ -25,6 +26,8 @@ from . import (
     shape_editing,
     source_operators,
     status_bar,
+    text_download,
+    text_operators,
     ticking,
     views_editing,
     views_operators,
@@ -41,6 +44,7 @@ CLASSES = (
     *rows.CLASSES,
     *operators.CLASSES,
     *source_operators.CLASSES,
+    *text_operators.CLASSES,
     *job_operators.CLASSES,
     *backend_operators.CLASSES,
     *install_operators.CLASSES,
@@ -51,6 +55,7 @@ CLASSES = (
     *retexture.CLASSES,
     *quad_operators.CLASSES,
     *panel.CLASSES,
+    *panel_text.CLASSES,
     *panel_history.CLASSES,
     *panel_rework.CLASSES,
     *panel_settings.CLASSES,
@@ -85,6 +90,7 @@ def unregister() -> None:
     """Take everything away again, the process included."""
     ticking.stop()
     jobs.stop_backend()
+    text_download.unregister()
     install_timer.stop()
     atexit.unregister(jobs.stop_backend)
     atexit.unregister(install_timer.stop)

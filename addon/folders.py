@@ -12,7 +12,7 @@ from .texts import tr
 
 JOBS = "jobs"
 PREVIEWS = "previews"
-"""Cut-outs shown before a job; not part of the history."""
+"""Cut-outs and drawn pictures shown before a job; not part of the history."""
 
 _STAMP = "%Y%m%d-%H%M%S"
 _TITLE_LETTERS = 24
@@ -79,6 +79,7 @@ def request_for(
             flat_base=settings.flat_base,
             device=settings.device,
             stop_after=stop_after,
+            text=settings.text,
         )
     except protocol.ProtocolError as error:
         raise JobError(tr("These settings cannot be used: {reason}.", reason=error)) from error

@@ -61,6 +61,8 @@ class Settings:
     use_photo: bool = True
     flat_base: bool = False
     device: protocol.Device = protocol.Device.AUTO
+    text: protocol.TextRequest | None = None
+    """The words that the picture was drawn from."""
     placement: Placement = field(default_factory=Placement)
     treatment: Treatment = field(default_factory=Treatment)
 
@@ -119,8 +121,13 @@ class Job:
 
     @property
     def is_preview(self) -> bool:
-        """It shows the cut-out only, and is no part of the history."""
+        """It shows the cut-out, or pictures to choose from, and is no part of the history."""
         return self.request.stop_after is protocol.Stage.MATTE
+
+    @property
+    def is_drawing(self) -> bool:
+        """It draws pictures from words, to choose from."""
+        return self.request.text is not None and self.request.text.candidates > 0
 
     @property
     def stages(self) -> list[protocol.Stage]:

@@ -337,7 +337,7 @@ def _follow(event: protocol.Event) -> Job | None:
 
 
 def _advance(job: Job, event: protocol.Progress | protocol.StageDone) -> None:
-    if job.state is JobState.QUEUED and SESSION.launch is not None:
+    if job.state is JobState.QUEUED and SESSION.launch is not None and not job.is_drawing:
         known = timings.expected(SESSION.launch.data_root, device=device_name(), preset=job.request.preset)
         if known:
             job.expected, job.is_measured = known, True

@@ -178,7 +178,7 @@ def child_environment(
         "HF_HOME": str(cache / "huggingface"),
         "TORCH_HOME": str(cache / "torch"),
         "WARP_CACHE_PATH": str(cache / "warp"),
-        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_OFFLINE": "0" if has_network else "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
 

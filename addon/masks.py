@@ -20,7 +20,7 @@ def cut_out_of(image: bpy.types.Image | None) -> Job | None:
     """The newest job that showed what is cut out of an image."""
     if image is None:
         return None
-    shown = (job for job in reversed(jobs.SESSION.jobs.values()) if job.is_preview)
+    shown = (job for job in reversed(jobs.SESSION.jobs.values()) if job.is_preview and not job.is_drawing)
     return next((job for job in shown if job.title == image.name and job.state is JobState.DONE), None)
 
 

@@ -181,7 +181,7 @@ def start(
     started = [
         jobs.submit(
             source.write,
-            replace(settings, placement=place),
+            replace(settings, placement=place, text=source.text),
             title=source.title,
             launch=launch,
             write_mask=write_mask,

@@ -23,12 +23,24 @@ _THUMBNAIL_SCALE = 1.6
 
 def draw_open_job(layout: bpy.types.UILayout, job: Job) -> None:
     """Draw a job that waits in a line, the running one with its stages."""
-    if job.is_preview:
+    if job.is_drawing:
+        _draw_drawing(layout, job)
+    elif job.is_preview:
         layout.label(text="Cutting out...", icon="TIME")
     elif job.state is JobState.QUEUED:
         _draw_waiting(layout, job)
     else:
         _draw_running(layout, job)
+
+
+def _draw_drawing(layout: bpy.types.UILayout, job: Job) -> None:
+    """Pictures are drawn from words; the panel's own part shows those that are there."""
+    row = layout.box().row(align=True)
+    row.label(text="", icon="BRUSH_DATA")
+    is_running = job.state is JobState.RUNNING
+    text = progress(job.fraction, job.seconds_left()) if is_running else tr("Starting...")
+    row.progress(factor=job.fraction, text=f"{tr('Drawing')}  {text}", type="BAR", translate=False)
+    row.operator(ONE2345_OT_cancel.bl_idname, text="", icon="X").job = job.id
 
 
 def _draw_waiting(layout: bpy.types.UILayout, job: Job) -> None:

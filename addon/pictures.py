@@ -6,6 +6,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ..backend.protocol import ProtocolError, TextRequest
 from .errors import SourceError
 from .folders import Write
 from .properties import current_scene
@@ -16,6 +17,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 FILE_FILTER = ";".join(f"*{suffix}" for suffix in SUFFIXES)
 
+PROMPT, MODEL = "one2345_prompt", "one2345_text_model"
+"""What an image keeps of the words that it was drawn from."""
+
 _NAME, _MASK_NAME = "input", "mask"
 
 
@@ -25,6 +29,8 @@ class Source:
 
     write: Write
     title: str
+    text: TextRequest | None = None
+    """The words that it was drawn from."""
 
 
 def source_from_file(filepath: str) -> Source:
@@ -38,7 +44,17 @@ def source_from_file(filepath: str) -> Source:
 
 def source_from_datablock(image: bpy.types.Image) -> Source:
     """An image in the .blend file."""
-    return Source(from_datablock(image), Path(image.name).stem)
+    return Source(from_datablock(image), Path(image.name).stem, _words_of(image))
+
+
+def _words_of(image: bpy.types.Image) -> TextRequest | None:
+    prompt, model = image.get(PROMPT), image.get(MODEL)
+    if not isinstance(prompt, str) or not isinstance(model, str):
+        return None
+    try:
+        return TextRequest(prompt=prompt, model=model)
+    except ProtocolError:  # the artist may have changed it
+        return None
 
 
 def from_file(filepath: str) -> Write:

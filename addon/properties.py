@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.protocol import MAX_SEED, Preset
+from ..backend.protocol import MAX_CANDIDATES, MAX_PROMPT, MAX_SEED, Preset
 from .errors import SetupError
 from .placement import Topology
+from .text_models import FOLDER, text_models
 
 PRESETS = (
     (Preset.DRAFT.name, "Draft", "Quick look: fewer steps, 10 000 faces, 512 px texture"),
@@ -16,6 +17,10 @@ PRESETS = (
 PLACES = (
     ("CURSOR", "3D Cursor", "Where the 3D cursor is when the object comes in"),
     ("ORIGIN", "World Origin", "In the middle of the world"),
+)
+TEXT_MODELS = (
+    *((entry.name, entry.title, entry.licence) for entry in text_models()),
+    (FOLDER, "Folder", "A model of your own"),
 )
 TOPOLOGIES = (
     (Topology.TRIANGLES.name, "Triangles", "The mesh as it was made"),
@@ -41,6 +46,10 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
     if TYPE_CHECKING:
         image: bpy.types.Image | None
         mask: bpy.types.Image | None
+        prompt: str
+        text_model: str
+        text_folder: str
+        candidates: int
         preset: str
         seed: int
         lock_seed: bool
@@ -64,6 +73,26 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             type=bpy.types.Image,
             name="Mask",
             description="Bright where the object is; empty: the object is found in the picture",
+        )
+        prompt: bpy.props.StringProperty(
+            name="Words",
+            description="What to make, in a few words, such as: a red armchair with wooden legs",
+            maxlen=MAX_PROMPT,
+        )
+        text_model: bpy.props.EnumProperty(
+            name="Model", description="What draws pictures from words", items=TEXT_MODELS
+        )
+        text_folder: bpy.props.StringProperty(
+            name="Folder",
+            description="Folder of a diffusers text-to-image model, or its id on the hub",
+            subtype="DIR_PATH",
+        )
+        candidates: bpy.props.IntProperty(
+            name="Pictures",
+            description="How many pictures to choose from",
+            default=4,
+            min=1,
+            max=MAX_CANDIDATES,
         )
         preset: bpy.props.EnumProperty(
             name="Quality", description="Time against quality", items=PRESETS, default=Preset.STANDARD.name

@@ -109,7 +109,8 @@ def _properties(job: Job) -> dict[str, str | int | float]:
     """Where an object comes from, for pipelines and for repeating it."""
     weights = job.report.get("weights")
     facts = weights if isinstance(weights, dict) else {}
-    return {
+    words = {"prompt": job.request.text.prompt} if job.request.text else {}
+    return words | {
         "job": job.id,
         "image": job.request.image or "",
         "seed": job.request.seed,

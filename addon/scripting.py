@@ -17,7 +17,8 @@ import bpy
 
 from ..backend.protocol import Device, Preset, Stage
 from . import contact_sheet as sheets
-from . import jobs, pictures, results, rows, ticking
+from . import drawn, jobs, results, rows, ticking
+from . import pictures as sources
 from .errors import JobError
 from .job import Job, Settings
 from .options import panel_placement
@@ -30,7 +31,9 @@ __all__ = [
     "Status",
     "cancel",
     "contact_sheet",
+    "draw_pictures",
     "import_result",
+    "pictures",
     "result",
     "status",
     "submit",
@@ -94,7 +97,7 @@ def submit(
     """
     context = bpy.context
     source = _source(image)
-    mask_image = pictures.image_named(mask) if isinstance(mask, str) and mask else mask
+    mask_image = sources.image_named(mask) if isinstance(mask, str) and mask else mask
     settings = Settings(
         seed=seed,
         preset=_preset(preset),
@@ -103,16 +106,45 @@ def submit(
         use_photo=use_photo,
         flat_base=flat_base,
         device=Device[preferences(context).device],
+        text=source.text,
         placement=_placement(location, size, collection),
         treatment=treatment or Treatment(),
     )
-    write_mask = pictures.mask_from_datablock(mask_image) if isinstance(mask_image, bpy.types.Image) else None
+    write_mask = sources.mask_from_datablock(mask_image) if isinstance(mask_image, bpy.types.Image) else None
     job_id = jobs.submit(
         source.write, settings, title=source.title, launch=launch_from(context), write_mask=write_mask
     )
     ticking.start()
     rows.sync()
     return job_id
+
+
+def draw_pictures(prompt: str, *, candidates: int = 4, seed: int = 0, model: str = "sdxl-turbo") -> str:
+    """Start drawing pictures of one object from words; returns the job's id at once, as `submit` does.
+
+    Args:
+        prompt: What to make.
+        candidates: How many sources.
+        seed: The same words, model and seed draw the same sources.
+        model: A name, an id of the hub, or the folder of a diffusers text-to-image model.
+
+    Raises:
+        AddonError: the words or a setting cannot be used, or the backend cannot be started.
+    """
+    text = drawn.words(prompt, model=model, candidates=candidates)
+    return drawn.draw(bpy.context, text, seed=seed)
+
+
+def pictures(job: str) -> list[bpy.types.Image]:
+    """The pictures that a job has drawn, as images of this .blend file, to be given to `submit`.
+
+    Raises:
+        JobError: there is no such job, or it has failed.
+    """
+    found = jobs.status(job)
+    if found.message:
+        raise JobError(found.message)
+    return [drawn.taken(found, number) for number in drawn.pictures_of(found)]
 
 
 def status(job: str) -> Status:
@@ -179,12 +211,12 @@ def _changes(given: Placement) -> dict[str, object]:
     return {"location": given.location, "size": given.size, "collection": given.collection}
 
 
-def _source(image: "str | Path | bpy.types.Image") -> pictures.Source:
+def _source(image: "str | Path | bpy.types.Image") -> sources.Source:
     if isinstance(image, bpy.types.Image):
-        return pictures.source_from_datablock(image)
+        return sources.source_from_datablock(image)
     if isinstance(image, str) and (found := bpy.data.images.get(image)):
-        return pictures.source_from_datablock(found)
-    return pictures.source_from_file(str(image))
+        return sources.source_from_datablock(found)
+    return sources.source_from_file(str(image))
 
 
 def _preset(name: str) -> Preset:

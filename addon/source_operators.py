@@ -159,7 +159,8 @@ def _cut_out(context: bpy.types.Context) -> None:
     image = settings.image
     if image is None:
         raise SourceError(tr("Choose a picture first"))
-    for job in [job for job in jobs.SESSION.jobs.values() if job.is_preview and not job.is_open]:
+    shown = [job for job in jobs.SESSION.jobs.values() if job.is_preview and not job.is_drawing]
+    for job in [job for job in shown if not job.is_open]:
         jobs.remove(job.id)
         previews.forget(job.folder)
     mask = pictures.mask_from_datablock(settings.mask) if settings.mask else None

@@ -262,4 +262,33 @@ TEXTS: Mapping[str, str] = {
     "Even quads are made in Object Mode: select the object and remesh it there.": (
         "均匀四边面在物体模式下生成：请选择物体并在该模式下重新网格化。"
     ),
+    "From Words": "用文字生成",
+    "From words to a picture": "从文字到图片",
+    "Words": "文字",
+    "What to make, in a few words, such as: a red armchair with wooden legs": (
+        "用几个词描述要制作的物体，例如：带木腿的红色扶手椅"
+    ),
+    "What draws pictures from words": "根据文字绘制图片的模型",
+    "Folder of a diffusers text-to-image model, or its id on the hub": (
+        "diffusers 文生图模型的文件夹，或其 Hub 标识"
+    ),
+    "Pictures": "图片数",
+    "How many pictures to choose from": "可供选择的图片数量",
+    "A model of your own": "自己的模型",
+    "Draw pictures of one object from words, to choose from": "根据文字绘制单个物体的图片供选择",
+    "Draw Pictures": "绘制图片",
+    "Drawing": "绘制中",
+    "Use {number}": "使用 {number}",
+    "Take this picture as the one to make in 3D": "用这张图片生成 3D",
+    "{name} is not on this disk: {size} GB, {licence}": "{name} 不在本机：{size} GB，{licence}",
+    "Download...": "下载...",
+    "Downloading {percent}": "正在下载 {percent}",
+    "Stop Download": "停止下载",
+    "I have read the licence and accept it": "我已阅读并接受许可证",
+    "Say in a few words what to make.": "请用几个词说明要制作什么。",
+    "Draw pictures first.": "请先绘制图片。",
+    "There is no picture {number} to choose.": "没有可选的图片 {number}。",
+    "Choose the folder of a text-to-image model.": "请选择文生图模型的文件夹。",
+    "A model is being downloaded already.": "已有模型正在下载。",
+    "The download failed; the log {path} tells more.": "下载失败；详情见日志 {path}。",
 }

@@ -305,4 +305,39 @@ TEXTS: Mapping[str, str] = {
     "Even quads are made in Object Mode: select the object and remesh it there.": (
         "Gleichmäßige Vierecke entstehen im Objektmodus: Objekt auswählen und dort neu vernetzen."
     ),
+    "From Words": "Aus Worten",
+    "From words to a picture": "Von Worten zum Bild",
+    "Words": "Worte",
+    "What to make, in a few words, such as: a red armchair with wooden legs": (
+        "Was entstehen soll, in wenigen Worten, etwa: ein roter Sessel mit Holzbeinen"
+    ),
+    "What draws pictures from words": "Was aus Worten Bilder zeichnet",
+    "Folder of a diffusers text-to-image model, or its id on the hub": (
+        "Ordner eines Text-zu-Bild-Modells für diffusers oder seine Kennung im Hub"
+    ),
+    "Pictures": "Bilder",
+    "How many pictures to choose from": "Wie viele Bilder zur Auswahl",
+    "A model of your own": "Ein eigenes Modell",
+    "Draw pictures of one object from words, to choose from": (
+        "Aus Worten Bilder eines Objekts zeichnen, zur Auswahl"
+    ),
+    "Draw Pictures": "Bilder zeichnen",
+    "Drawing": "Zeichnet",
+    "Use {number}": "Nimm {number}",
+    "Take this picture as the one to make in 3D": "Dieses Bild in 3D umsetzen",
+    "{name} is not on this disk: {size} GB, {licence}": (
+        "{name} liegt nicht auf dieser Platte: {size} GB, {licence}"
+    ),
+    "Download...": "Herunterladen ...",
+    "Downloading {percent}": "Lädt herunter, {percent}",
+    "Stop Download": "Download anhalten",
+    "I have read the licence and accept it": "Ich habe die Lizenz gelesen und nehme sie an",
+    "Say in a few words what to make.": "In wenigen Worten sagen, was entstehen soll.",
+    "Draw pictures first.": "Erst Bilder zeichnen.",
+    "There is no picture {number} to choose.": "Es gibt kein Bild {number} zur Auswahl.",
+    "Choose the folder of a text-to-image model.": "Den Ordner eines Text-zu-Bild-Modells wählen.",
+    "A model is being downloaded already.": "Ein Modell wird bereits heruntergeladen.",
+    "The download failed; the log {path} tells more.": (
+        "Der Download ist fehlgeschlagen; mehr im Protokoll {path}."
+    ),
 }

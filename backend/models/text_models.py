@@ -1,13 +1,16 @@
 """Which text-to-image models there are: named ones with licence and size, any id of the hub, any folder."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import WeightsError
+from backend.protocol import from_data
 
 FOLDER = Path("models") / "text"
 """Where downloaded ones lie in the data root."""
+_TABLE = Path(__file__).with_name("text_models.json")
 _INDEX_FILE = "model_index.json"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _LISTED_STEPS, _LISTED_GUIDANCE = 30, 7.0
@@ -35,30 +38,11 @@ class TextModel:
     picture_px: int
 
 
-TEXT_MODELS: tuple[TextModel, ...] = (
-    TextModel(
-        name="sdxl-turbo",
-        title="SDXL Turbo",
-        repo="stabilityai/sdxl-turbo",
-        licence="Stability AI Non-Commercial Research Community License (sai-nc-community)",
-        is_free=False,
-        bytes=6_940_000_000,
-        steps=4,
-        guidance=0.0,
-        picture_px=512,
-    ),
-    TextModel(
-        name="sdxl",
-        title="SDXL 1.0",
-        repo="stabilityai/stable-diffusion-xl-base-1.0",
-        licence="CreativeML Open RAIL++-M",
-        is_free=True,
-        bytes=6_940_000_000,
-        steps=30,
-        guidance=7.0,
-        picture_px=1024,
-    ),
+TEXT_MODELS: tuple[TextModel, ...] = tuple(
+    from_data(TextModel, {"name": name} | entry)
+    for name, entry in json.loads(_TABLE.read_text("utf-8")).items()
 )
+"""`text_models.json`, which the add-on reads as well."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
