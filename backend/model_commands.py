@@ -10,6 +10,7 @@ from backend.arguments import EXIT_CHECK
 from backend.install.model_actions import TITLES, Action, run_action
 from backend.install.reporter import PlainReporter
 from backend.models.catalogue import Model, read_catalogue
+from backend.models.public_models import PUBLIC_MODELS, PublicModel, public_model
 from backend.models.registry import WeightSet, find_weights, verify, weight_sets, write_checksums
 from backend.models.store import missing_files
 from backend.models.text_models import TEXT_MODELS, TextModel, is_present, place_of, repo_of
@@ -27,10 +28,12 @@ def manage_models(arguments: argparse.Namespace) -> int:
         case "list":
             return _list(as_json=arguments.json)
         case "seal":
-            folder = find_weights(arguments.set).folder
+            folder = find_weights(arguments.set, data_root(os.environ)).folder
             with writing_errors(folder):
                 sys.stdout.write(f"{write_checksums(folder)}\n")
             return 0
+        case "download" | "remove" | "import" if model := public_model(arguments.model):
+            return _act_on_public_model(model, arguments)
         case "download" | "remove" if _is_text_model(arguments.model):
             return _act_on_text_model(arguments)
         case "verify" if arguments.set not in read_catalogue():
@@ -40,13 +43,31 @@ def manage_models(arguments: argparse.Namespace) -> int:
 
 
 def _verify_weights(name: str) -> int:
-    weights = find_weights(name)
-    problems = verify(weights.folder)
+    root = data_root(os.environ)
+    model = public_model(name)
+    problems = verify(model.place(root) if model else find_weights(name, root).folder)
     for problem in problems:
         sys.stderr.write(f"error: {problem}\n")
     if not problems:
-        sys.stdout.write(f"{weights.name}: all files are as they should be\n")
+        sys.stdout.write(f"{name}: all files are as they should be\n")
     return EXIT_CHECK if problems else 0
+
+
+def _act_on_public_model(model: PublicModel, arguments: argparse.Namespace) -> int:
+    root = data_root(os.environ)
+    if arguments.action == "remove":
+        remove_tree(model.place(root))
+        sys.stdout.write(f"{model.title} removed\n")
+        return 0
+    from backend.models import hub  # Heavy, and no other command needs it.
+
+    if arguments.action == "import":
+        folder = hub.import_public_model(model, root, arguments.folder)
+    else:
+        sys.stderr.write(f"{model.title}: {model.licence}; {model.source}\n")
+        folder = hub.fetch_public_model(model, root, is_accepted=arguments.accept_licence)
+    sys.stdout.write(f"{model.title} is in {folder}\n")
+    return 0
 
 
 def _is_text_model(name: str) -> bool:
@@ -82,7 +103,8 @@ def _act(arguments: argparse.Namespace) -> int:
 
 def _list(*, as_json: bool) -> int:
     root = data_root(os.environ)
-    rows = [_weights_row(item) for item in weight_sets()]
+    rows = [_weights_row(item) for item in weight_sets(root) if public_model(item.name) is None]
+    rows += [_public_row(model, root) for model in PUBLIC_MODELS]
     rows += [_model_row(model, root) for model in read_catalogue().values()]
     rows += [_text_row(model, root) for model in TEXT_MODELS]
     if as_json:
@@ -90,11 +112,10 @@ def _list(*, as_json: bool) -> int:
         return 0
     for row in rows:
         size_mib = int(str(row["bytes"])) / 2**20
+        size = f"{size_mib:7.1f} MiB" if size_mib else "size unknown"
         state = "" if row["present"] else "  (not downloaded)"
         terms = "" if row["free"] else ", not for every use"
-        sys.stdout.write(
-            f"{row['name']:<12} {size_mib:6.1f} MiB  {row['licence']}{terms}  {row['source']}{state}\n"
-        )
+        sys.stdout.write(f"{row['name']:<24} {size:>12}  {row['licence']}{terms}  {row['source']}{state}\n")
     return 0
 
 
@@ -107,6 +128,17 @@ def _weights_row(item: WeightSet) -> dict[str, Json]:
         "source": item.source,
         "free": True,
         "present": size > 0,
+    }
+
+
+def _public_row(model: PublicModel, root: Path) -> dict[str, Json]:
+    return {
+        "name": model.name,
+        "bytes": model.bytes,
+        "licence": model.licence,
+        "source": f"{model.purpose}; {model.source}",
+        "free": model.is_free,
+        "present": model.is_present(root),
     }
 
 

@@ -1,7 +1,9 @@
-"""Fetching a text-to-image model from the hub, when asked: only what a half-precision pipeline reads."""
+"""Fetching models from the hub, when asked: only what is read of them."""
 
 import logging
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import httpx2
@@ -9,8 +11,10 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
 from backend.errors import ConfigError, InstallError, NetworkError
+from backend.models.public_models import PublicModel, check_folder, wanted_files
+from backend.models.registry import write_checksums
 from backend.models.text_models import known_text_model, place_of, repo_of
-from backend.storage import remove_tree, writing_errors
+from backend.storage import remove_tree, sha256_of, writing_errors
 
 log = logging.getLogger(__name__)
 
@@ -40,23 +44,86 @@ def fetch_text_model(name: str, root: Path, *, is_accepted: bool) -> Path:
             f"{known.title if known else name} is under {licence}, which may not allow every use;"
             " read it, then download with --accept-licence"
         )
-    # Whole or not there: the folder gets its name at the end.
-    part = target.with_name(target.name + ".part")
-    with writing_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    _fetch(repo, part)
-    remove_tree(target)
-    with writing_errors(target):
-        part.replace(target)
-    return target
-
-
-def _fetch(repo: str, part: Path) -> None:
-    try:
+    part = _part_of(target)
+    with _hub_errors(repo, part):
         wanted = needed_files(HfApi().list_repo_files(repo))
         if _INDEX_FILE not in wanted:
             raise InstallError(f"{repo} has no {_INDEX_FILE}; choose a model that diffusers reads")
         snapshot_download(repo, local_dir=part, allow_patterns=wanted)
+    _finish(part, target)
+    return target
+
+
+def fetch_public_model(model: PublicModel, root: Path, *, is_accepted: bool) -> Path:
+    """Download public weights into a data root; what an earlier try fetched is kept.
+
+    Tensors are checked against what the hub says of them, then the folder is sealed with its own checksums.
+
+    Raises:
+        ConfigError: its terms were not accepted.
+        InstallError: there is no such model, it asks for a login, or a file is not what it should be.
+        NetworkError: the hub cannot be reached or broke off; a later call goes on.
+        StorageError: the disk is full or the folder cannot be written.
+        WeightsError: it holds no safetensors.
+    """
+    if not (model.is_free or is_accepted):
+        raise ConfigError(
+            f"{model.title} is under {model.licence}, which does not allow every use;"
+            " read it, then download with --accept-licence"
+        )
+    target = model.place(root)
+    part = _part_of(target)
+    with _hub_errors(model.repo, part):
+        info = HfApi().model_info(model.repo, files_metadata=True)
+        digests = {item.rfilename: item.lfs.sha256 if item.lfs else "" for item in info.siblings or []}
+        wanted = wanted_files(list(digests))
+        snapshot_download(model.repo, revision=info.sha, local_dir=part, allow_patterns=wanted)
+    for name in wanted:
+        if digests[name] and sha256_of(part / name) != digests[name]:
+            with writing_errors(part):
+                (part / name).unlink()
+            raise InstallError(f"The file {name} of {model.title} came damaged; run the download again")
+    check_folder(part)
+    _finish(part, target)
+    return target
+
+
+def import_public_model(model: PublicModel, root: Path, folder: Path) -> Path:
+    """Take public weights over from a folder; its files are what is believed from then on.
+
+    Raises:
+        WeightsError: it holds no safetensors.
+        StorageError: it cannot be copied.
+    """
+    check_folder(folder)
+    target = model.place(root)
+    part = _part_of(target)
+    with writing_errors(part):
+        for name in wanted_files([path.relative_to(folder).as_posix() for path in folder.rglob("*")]):
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / name, part / name)
+    _finish(part, target)
+    return target
+
+
+def _part_of(target: Path) -> Path:
+    """Whole or not there: the folder gets its name at the end."""
+    with writing_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    return target.with_name(target.name + ".part")
+
+
+def _finish(part: Path, target: Path) -> None:
+    write_checksums(part)
+    remove_tree(target)
+    with writing_errors(target):
+        part.replace(target)
+
+
+@contextmanager
+def _hub_errors(repo: str, part: Path) -> Iterator[None]:
+    try:
+        yield
     except GatedRepoError as error:
         raise InstallError(
             f"{repo} asks for a login; accept its terms on its page, download it there, and name the folder"

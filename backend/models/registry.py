@@ -6,9 +6,11 @@ folder is found; the store checks what was downloaded.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 from safetensors import SafetensorError, safe_open
 
@@ -16,11 +18,16 @@ from backend.errors import ConfigError, WeightsError
 from backend.geometry.cameras import RIGS, STARTER_RIG, ViewRig
 from backend.models.component_layout import INDEX_FILE, has_layout, tensor_files
 from backend.models.weights import checksum, config_from_dict, weight_files
+from backend.protocol import Engine
 from backend.records import from_data
 from backend.storage import sha256_of, write_whole
 
 NETWORKS = ("vae", "image_encoder", "views", "occupancy", "shape")
 VIEW_NETWORKS = NETWORKS[:3]
+ENGINE_NETWORKS: Mapping[Engine, tuple[str, ...]] = MappingProxyType(
+    {Engine.ONE2345_PLUS: NETWORKS, Engine.ONE2345: (*VIEW_NETWORKS, "zero123", "neural_sdf")}
+)
+"""What each engine needs; One-2-3-45 draws with the volume that the six-view network has learned."""
 FREE_LICENCES = ("Apache-2.0", "MIT")
 SUMS_FILE = "SHA256SUMS"
 MATTING_FILE = "u2net.onnx"
@@ -245,7 +252,7 @@ def verify(folder: Path) -> list[str]:
 
 
 def _file_names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.suffix == ".safetensors")
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors"))
 
 
 def matting_model_path(data_root: Path) -> Path | None:
