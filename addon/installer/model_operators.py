@@ -6,6 +6,7 @@ import bpy
 
 from ..errors import SetupError
 from ..reporting import reported
+from ..texts import tr
 from . import timer
 from .models import ModelEntry, model_entries
 from .operators import WhenIdle, check_online, root_of
@@ -29,7 +30,7 @@ class _OnModel(WhenIdle):
         """
         found = next((entry for entry in model_entries() if entry.name == self.name), None)
         if found is None:
-            raise SetupError(f"There is no model {self.name!r}.")
+            raise SetupError(tr("There is no model {name!r}.", name=self.name))
         return found
 
 
@@ -64,7 +65,8 @@ class ONE2345_OT_download_model(_OnModel, bpy.types.Operator):
         check_online()
         entry = self.entry()
         if not (entry.is_free or self.accepts):
-            raise SetupError(f"{entry.title} is under {entry.licence}. Accept it to download.")
+            text = "{model} is under {licence}. Accept it to download."
+            raise SetupError(tr(text, model=entry.title, licence=entry.licence))
         accepting = ["--accept-licence"] if self.accepts else []
         INSTALLATION.run(root_of(context), ["models", "download", self.name, *accepting])
         timer.start()

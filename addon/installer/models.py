@@ -7,6 +7,7 @@ from pathlib import Path
 from ...backend.protocol import ProtocolError, parse_json
 from ..errors import SetupError
 from ..launch import EXTENSION_ROOT
+from ..texts import tr
 
 CATALOGUE = EXTENSION_ROOT / "backend" / "models" / "catalogue.json"
 _FOLDER = "models"
@@ -42,7 +43,7 @@ def model_entries() -> tuple[ModelEntry, ...]:
         return _entries(parse_json(CATALOGUE.read_bytes()))
     except (OSError, ProtocolError, KeyError, TypeError, ValueError) as error:
         raise SetupError(
-            "The extension's table of models is damaged. Install the extension again."
+            tr("The extension's table of models is damaged. Install the extension again.")
         ) from error
 
 

@@ -9,6 +9,7 @@ from .. import jobs
 from ..errors import AddonError, SetupError
 from ..preferences import data_root, preferences
 from ..reporting import reported
+from ..texts import tr
 from . import state, timer
 from .diagnostics import write_diagnostics
 from .state import INSTALLATION, Phase
@@ -83,7 +84,9 @@ class ONE2345_OT_install_from_folder(WhenIdle, bpy.types.Operator):
     def _start(self, context: bpy.types.Context) -> None:
         kit = Path(bpy.path.abspath(self.directory))
         if not (kit / "wheels").is_dir():
-            raise SetupError(f"{kit} holds no packages. Choose a folder made by 'build.py offline'.")
+            raise SetupError(
+                tr("{path} holds no packages. Choose a folder made by 'build.py offline'.", path=kit)
+            )
         state.start(root_of(context), state.Request(kit=kit, torch=self.torch, has_test=self.test))
         timer.start()
 
@@ -149,7 +152,7 @@ class ONE2345_OT_uninstall(WhenIdle, bpy.types.Operator):
     def _start(self, context: bpy.types.Context) -> None:
         parts = [name for name in ("environment", "cache", "models") if getattr(self, name)]
         if not parts:
-            raise SetupError("Nothing is chosen to be removed.")
+            raise SetupError(tr("Nothing is chosen to be removed."))
         jobs.stop_backend()
         state.uninstall(root_of(context), parts)
         timer.start()
@@ -233,7 +236,7 @@ class ONE2345_OT_save_diagnostics(bpy.types.Operator):
 
     def _save(self, context: bpy.types.Context) -> None:
         path = write_diagnostics(root_of(context))
-        self.report({"INFO"}, f"Saved {path}")
+        self.report({"INFO"}, tr("Saved {path}", path=path))
         if not bpy.app.background:
             bpy.ops.wm.path_open(filepath=str(path))
 
@@ -245,7 +248,7 @@ def check_online() -> None:
         SetupError: that is switched off.
     """
     if not bpy.app.online_access:
-        raise SetupError(OFFLINE)
+        raise SetupError(tr(OFFLINE))
 
 
 def root_of(context: bpy.types.Context) -> Path:

@@ -8,6 +8,7 @@ import bpy
 from .. import preferences
 from ..drawing import draw_text
 from ..errors import SetupError
+from ..texts import tr
 from . import model_operators, operators
 from .models import model_entries
 from .state import INSTALLATION, Phase, can_install
@@ -29,6 +30,12 @@ _TEXTS = {
     Phase.OUTDATED: "This version needs newer packages. The installed ones stay until the new ones work.",
     Phase.BROKEN: "The installation is damaged. Repair fetches only what is missing.",
 }
+
+_GB, _CUDA_GB = "0.7", "2.3-3.8"
+_FIRST = (
+    "About {size} GB to download ({cuda} GB with an NVIDIA card) into {path}: PyTorch and other open-source "
+    "packages, and one model ({models}). Nothing else is changed on this computer."
+)
 
 _BUTTONS = {Phase.ABSENT: "Install", Phase.OUTDATED: "Update", Phase.FAILED: "Install"}
 
@@ -96,15 +103,9 @@ def unregister() -> None:
 def _draw_first_install(
     context: bpy.types.Context, box: bpy.types.UILayout, root: Path, *, text: str
 ) -> None:
-    entries = model_entries()
-    models = "; ".join(f"{entry.title}, {entry.licence}" for entry in entries)
-    draw_text(
-        context,
-        box,
-        f"About 0.7 GB to download (3 GB with an NVIDIA card) into {root}: PyTorch and other open-source "
-        f"packages, and one model ({models}). Nothing else is changed on this computer.",
-        icon="INFO",
-    )
+    models = "; ".join(f"{entry.title}, {entry.licence}" for entry in model_entries() if entry.is_free)
+    text_of_size = tr(_FIRST, size=_GB, cuda=_CUDA_GB, path=root, models=models)
+    draw_text(context, box, text_of_size, icon="INFO")
     if not bpy.app.online_access:
         draw_text(context, box, operators.OFFLINE, icon="INTERNET_OFFLINE")
     row = box.row(align=True)
@@ -118,7 +119,7 @@ def _draw_progress(context: bpy.types.Context, box: bpy.types.UILayout) -> None:
     if step is None:
         box.label(text="Starting...")
     else:
-        title = f"{step.title} ({step.number}/{step.count})"
+        title = f"{tr(step.title)} ({step.number}/{step.count})"
         box.progress(factor=INSTALLATION.fraction, text=title, type="BAR")
         if step.total:
             box.progress(factor=INSTALLATION.step_fraction, text=_amount(step.done, step.total), type="BAR")

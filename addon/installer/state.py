@@ -24,6 +24,8 @@ from ..diagnosis import diagnose
 from ..errors import SetupError
 from ..launch import EXTENSION_ROOT, Launch, installed_state, is_current, log_tail, start_process
 from ..orphans import kill_tree, let_go
+from ..texts import tr
+from .sentences import translated
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +151,7 @@ class Installation:
             BackendError: Blender's Python cannot be run.
         """
         if self.is_busy:
-            raise SetupError("The installer works already; wait until it is done or cancel it.")
+            raise SetupError(tr("The installer works already; wait until it is done or cancel it."))
         launch = Launch(
             python=Path(sys.executable),
             data_root=root,
@@ -212,16 +214,16 @@ class Installation:
         self._channel = None
         match self._end:
             case installation.Installed(text=text):
-                self.message, has_failed = text, False
+                self.message, has_failed = translated(text), False
                 self.moved_to = self._target
             case protocol.Cancelled():
-                self.message, has_failed = "Stopped. Install goes on where it was.", False
+                self.message, has_failed = tr("Stopped. Install goes on where it was."), False
             case protocol.Failed(message=message):
-                self.message, has_failed = f"{message}.", True
+                self.message, has_failed = f"{translated(message)}.", True
             case _:
                 is_asked = self.phase is Phase.STOPPING
                 tail = log_tail(self.log_path) if self.log_path else []
-                self.message = "Stopped." if is_asked else str(diagnose(channel.process.returncode, tail))
+                self.message = tr("Stopped.") if is_asked else str(diagnose(channel.process.returncode, tail))
                 has_failed = not is_asked
         if has_failed:
             self._move(Phase.FAILED)

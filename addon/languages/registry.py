@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 import bpy
 
-from . import chinese, german
+from . import chinese, chinese_installer, german, german_installer
+
+_CHINESE = {**chinese.TEXTS, **chinese_installer.TEXTS}
 
 LANGUAGES: Mapping[str, Mapping[str, str]] = {
-    "de_DE": german.TEXTS,
-    "zh_HANS": chinese.TEXTS,
-    "zh_CN": chinese.TEXTS,  # as zh_HANS was called
+    "de_DE": {**german.TEXTS, **german_installer.TEXTS},
+    "zh_HANS": _CHINESE,
+    "zh_CN": _CHINESE,  # as zh_HANS was called
 }
 CONTEXTS = ("*", "Operator")
 """Where a text may stand: anywhere, or as the label of an operator's button."""

@@ -178,8 +178,13 @@ def choose_build(key: str, found: Collection[Card], locks: Collection[str]) -> C
     """
     plain = PLAIN_BUILDS[key]
     if not found:
-        where = "the Apple chip" if key == "macos-arm64" else "the processor: there is no NVIDIA card"
-        return Choice(lock=plain, text=f"Computing on {where}")
+        is_apple = key == "macos-arm64"
+        where = (
+            "Computing on the Apple chip"
+            if is_apple
+            else "Computing on the processor: no NVIDIA card is here"
+        )
+        return Choice(lock=plain, text=where)
     card = max(found, key=lambda item: (item.capability, item.memory_mib))
     fitting = [build for build in CUDA_BUILDS[key] if build.runs_on(card)]
     for build in fitting:

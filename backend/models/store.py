@@ -11,7 +11,7 @@ from pathlib import Path
 from backend.downloads import OnBytes, download, is_sha256
 from backend.errors import ConfigError, WeightsError
 from backend.models.catalogue import Model, ModelFile
-from backend.storage import part_of, writing_errors
+from backend.storage import part_of, put_in_place, writing_errors
 
 log = logging.getLogger(__name__)
 
@@ -111,14 +111,12 @@ def import_model(model: Model, root: Path, folder: Path) -> None:
         StorageError: it cannot be copied.
     """
     for file in model.files:
-        source = next(
-            (path for path in (folder / file.path, folder / Path(file.path).name) if path.is_file()), None
-        )
-        if source is None or not is_sha256(source, file.sha256):
-            problem = (
-                "is not in that folder" if source is None else "in that folder is not the file it should be"
-            )
-            raise WeightsError(f"{Path(file.path).name} {problem}; choose another folder")
+        name = Path(file.path).name
+        source = next((path for path in (folder / file.path, folder / name) if path.is_file()), None)
+        if source is None:
+            raise WeightsError(f"{name} is not in that folder; choose another folder")
+        if not is_sha256(source, file.sha256):
+            raise WeightsError(f"{name} in that folder is not the file it should be; choose another folder")
         _copy(source, place_of(file, root))
 
 
@@ -128,7 +126,7 @@ def _copy(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             shutil.copyfile(source, part)
-            part.replace(target)
+            put_in_place(part, target)
         finally:
             part.unlink(missing_ok=True)
 

@@ -1,0 +1,233 @@
+"""German: what the installer says."""
+
+from collections.abc import Mapping
+
+TEXTS: Mapping[str, str] = {
+    "Looking at this computer": "Sieht sich diesen Rechner an",
+    "Checking what is there": "Prüft, was da ist",
+    "Preparing Python": "Bereitet Python vor",
+    "Asking for the packages": "Fragt nach den Paketen",
+    "Installing the packages": "Installiert die Pakete",
+    "Loading the packages": "Lädt die Pakete",
+    "Fetching the models": "Holt die Modelle",
+    "Making a small mesh": "Macht ein kleines Netz",
+    "Finishing": "Schließt ab",
+    "Removing": "Entfernt",
+    "Moving": "Verschiebt",
+    "Downloading the model": "Lädt das Modell herunter",
+    "Checking the model": "Prüft das Modell",
+    "Removing the model": "Entfernt das Modell",
+    "Copying the model": "Kopiert das Modell",
+    "unpacking": "packt aus",
+    "Computing on the Apple chip": "Rechnet auf dem Apple-Chip",
+    "Computing on the processor: no NVIDIA card is here": (
+        "Rechnet auf dem Prozessor: hier ist keine NVIDIA-Karte"
+    ),
+    "Computing on {card}": "Rechnet auf {card}",
+    "Computing with the build {build}": "Rechnet mit der Fassung {build}",
+    "{card} is too old for today's packages: computing on the processor": (
+        "{card} ist zu alt für heutige Pakete: rechnet auf dem Prozessor"
+    ),
+    "The driver of {card} is version {driver}: computing on the processor. "
+    "Install driver {wanted} or newer, then click Repair": (
+        "Der Treiber von {card} ist Version {driver}: rechnet auf dem Prozessor. "
+        "Treiber {wanted} oder neuer installieren, dann auf Reparieren klicken"
+    ),
+    "This version has no packages for {card} on this system: computing on the processor": (
+        "Diese Version hat keine Pakete für {card} auf diesem System: rechnet auf dem Prozessor"
+    ),
+    "{sentence}. No Python of its own could be had, so it builds on Blender's": (
+        "{sentence}. Ein eigenes Python war nicht zu bekommen, daher auf dem von Blender"
+    ),
+    "{sentence}. No Python of its own could be had, so it builds on this computer's": (
+        "{sentence}. Ein eigenes Python war nicht zu bekommen, daher auf dem dieses Rechners"
+    ),
+    "Removed: {parts}": "Entfernt: {parts}",
+    "Moved to {path}": "Verschoben nach {path}",
+    "{model}: all files are as they should be": "{model}: alle Dateien sind, wie sie sein sollen",
+    "{model} removed, {size} MB freed": "{model} entfernt, {size} MB frei geworden",
+    "{model} imported": "{model} übernommen",
+    "{model}: {count} files fetched": "{model}: {count} Dateien geholt",
+    "{model} was there already": "{model} war schon da",
+    "Stopped; what was downloaded is kept": "Angehalten; was geladen ist, bleibt",
+    "One2345 runs on Linux and Windows (x64) and on Apple chips, not on {machine}": (
+        "One2345 läuft auf Linux und Windows (x64) und auf Apple-Chips, nicht auf {machine}"
+    ),
+    "This version has no list of packages {name}; choose another build of torch": (
+        "Diese Version hat keine Paketliste {name}; eine andere Fassung von torch wählen"
+    ),
+    "This folder is for {other}, but this is {system}; choose another folder": (
+        "Dieser Ordner ist für {other}, hier ist {system}; einen anderen Ordner wählen"
+    ),
+    "There are {free} GB free at {path}, but {needed} GB are needed; "
+    "free some space or choose another data folder in the preferences": (
+        "Bei {path} sind {free} GB frei, gebraucht werden {needed} GB; "
+        "Platz schaffen oder in den Einstellungen einen anderen Datenordner wählen"
+    ),
+    "There are {free} GB free at {path}, but {needed} GB are needed; choose another folder": (
+        "Bei {path} sind {free} GB frei, gebraucht werden {needed} GB; einen anderen Ordner wählen"
+    ),
+    "The data folder {path} cannot be made ({reason}); choose another in the preferences": (
+        "Der Datenordner {path} lässt sich nicht anlegen ({reason}); "
+        "in den Einstellungen einen anderen wählen"
+    ),
+    "The data folder {path} has a path of {count} characters; "
+    "choose one of at most {limit} in the preferences": (
+        "Der Pfad des Datenordners {path} hat {count} Zeichen; "
+        "in den Einstellungen einen mit höchstens {limit} wählen"
+    ),
+    "There is no Python {version} to build on and none could be downloaded; "
+    "connect to the internet, or install Python {version} and try again": (
+        "Es gibt kein Python {version}, und keins war zu laden; "
+        "mit dem Internet verbinden oder Python {version} installieren und noch einmal versuchen"
+    ),
+    "The package {name} does not load ({reason}); click Repair, and report this if that does not help": (
+        "Das Paket {name} lädt nicht ({reason}); auf Reparieren klicken, und melden, wenn das nicht hilft"
+    ),
+    "Windows lacks Microsoft's Visual C++ runtime; install 'Visual C++ Redistributable x64', "
+    "then click Repair": (
+        "Windows fehlt Microsofts Visual-C++-Laufzeit; 'Visual C++ Redistributable x64' installieren, "
+        "dann auf Reparieren klicken"
+    ),
+    "The graphics driver is too old for the packages; install the newest driver and click Repair": (
+        "Der Grafiktreiber ist zu alt für die Pakete; den neuesten installieren und auf Reparieren klicken"
+    ),
+    "This system lacks a library that the packages need; the log names it. Install it and click Repair": (
+        "Diesem System fehlt eine Bibliothek, die die Pakete brauchen; das Protokoll nennt sie. "
+        "Sie installieren und auf Reparieren klicken"
+    ),
+    "The test failed ({reason}); click Repair, and report this if that does not help": (
+        "Der Test schlug fehl ({reason}); auf Reparieren klicken, und melden, wenn das nicht hilft"
+    ),
+    "The disk is full; free some space and click Install again, it goes on where it stopped": (
+        "Die Platte ist voll; Platz schaffen und noch einmal auf Installieren klicken, "
+        "es geht weiter wie zuvor"
+    ),
+    "A downloaded package is not the file it should be; click Install again, only that one is fetched": (
+        "Ein geladenes Paket ist nicht die Datei, die es sein soll; "
+        "noch einmal auf Installieren klicken, nur dieses wird geholt"
+    ),
+    "Another program, most likely the antivirus, holds a file; "
+    "allow the data folder there and click Repair": (
+        "Ein anderes Programm, wohl der Virenschutz, hält eine Datei fest; "
+        "den Datenordner dort erlauben und auf Reparieren klicken"
+    ),
+    "The data folder cannot be written; choose another in the add-on preferences": (
+        "In den Datenordner lässt sich nicht schreiben; in den Einstellungen des Add-ons einen anderen wählen"
+    ),
+    "The connection broke off or a server does not answer; click Install again, what is there is kept": (
+        "Die Verbindung brach ab, oder ein Server antwortet nicht; "
+        "noch einmal auf Installieren klicken, was da ist, bleibt"
+    ),
+    "A package is not where it should be; check the network or choose another folder, then try again": (
+        "Ein Paket ist nicht, wo es sein soll; das Netz prüfen oder einen anderen Ordner wählen, "
+        "dann noch einmal versuchen"
+    ),
+    "The packages could not be installed (uv ended with {code}: {reason}); the log tells more": (
+        "Die Pakete ließen sich nicht installieren (uv endete mit {code}: {reason}); mehr steht im Protokoll"
+    ),
+    "This zip brings no installer; take the zip that is made for this system": (
+        "Diese Zip-Datei bringt keinen Installierer mit; die nehmen, die für dieses System gemacht ist"
+    ),
+    "{name} cannot be started ({reason}); click Repair": (
+        "{name} lässt sich nicht starten ({reason}); auf Reparieren klicken"
+    ),
+    "The extension's installer is damaged; install the extension again": (
+        "Der Installierer der Erweiterung ist beschädigt; die Erweiterung neu installieren"
+    ),
+    "The package of {name} holds no {file}; report this": (
+        "Das Paket von {name} enthält kein {file}; bitte melden"
+    ),
+    "{path} and {other} must not lie in each other; choose another folder": (
+        "{path} und {other} dürfen nicht ineinander liegen; einen anderen Ordner wählen"
+    ),
+    "{path} is not empty; choose an empty folder": "{path} ist nicht leer; einen leeren Ordner wählen",
+    "{files} of {model} must be downloaded again": "{files} von {model} neu herunterladen",
+    "There is no folder to import from; name one with --from": (
+        "Es fehlt der Ordner, aus dem übernommen wird; mit --from nennen"
+    ),
+    "There is no part {name}; choose from {others}": "Es gibt keinen Teil {name}; wählbar: {others}",
+    "There is no model {name}; choose {others}": "Es gibt kein Modell {name}; wählbar: {others}",
+    "The table of models is damaged ({reason}); install the extension again": (
+        "Die Tabelle der Modelle ist beschädigt ({reason}); die Erweiterung neu installieren"
+    ),
+    "{model} is under {licence}, which does not allow every use; "
+    "read it, then download with --accept-licence": (
+        "{model} steht unter {licence}, die nicht jeden Gebrauch erlaubt; "
+        "sie lesen, dann mit --accept-licence herunterladen"
+    ),
+    "{file} is not the file it should be; download it again": (
+        "{file} ist nicht die Datei, die es sein soll; neu herunterladen"
+    ),
+    "{file} is not in that folder; choose another folder": (
+        "{file} ist nicht in diesem Ordner; einen anderen wählen"
+    ),
+    "{file} in that folder is not the file it should be; choose another folder": (
+        "{file} in diesem Ordner ist nicht die Datei, die es sein soll; einen anderen wählen"
+    ),
+    "{file} has no address that can be fetched; report this": (
+        "{file} hat keine Adresse, die sich holen lässt; bitte melden"
+    ),
+    "The download of {file} broke off; try again, it goes on where it stopped": (
+        "Das Laden von {file} brach ab; noch einmal versuchen, es geht weiter wie zuvor"
+    ),
+    "{file} is not the file it should be; try again or report this": (
+        "{file} ist nicht die Datei, die es sein soll; noch einmal versuchen oder melden"
+    ),
+    "The download of {file} broke off at {done} of {size} bytes; try again": (
+        "Das Laden von {file} brach bei {done} von {size} Bytes ab; noch einmal versuchen"
+    ),
+    "The server cannot give {file} now ({code}); try again later": (
+        "Der Server kann {file} gerade nicht geben ({code}); später noch einmal versuchen"
+    ),
+    "The server of {file} does not answer; check the network, try again": (
+        "Der Server von {file} antwortet nicht; das Netz prüfen und noch einmal versuchen"
+    ),
+    "The server has no {file} ({code}); report this": "Der Server hat kein {file} ({code}); bitte melden",
+    "{path} is a folder; name a file to write": "{path} ist ein Ordner; eine Datei nennen",
+    "There is no folder {path}; make it or choose another place": (
+        "Es gibt keinen Ordner {path}; ihn anlegen oder einen anderen Ort wählen"
+    ),
+    "{path} is write-protected; choose another place": (
+        "{path} ist schreibgeschützt; einen anderen Ort wählen"
+    ),
+    "The disk is full: {path} cannot be written; free some space and run the job again": (
+        "Die Platte ist voll: {path} lässt sich nicht schreiben; Platz schaffen und noch einmal versuchen"
+    ),
+    "{path} cannot be written ({reason}); choose another place": (
+        "{path} lässt sich nicht schreiben ({reason}); einen anderen Ort wählen"
+    ),
+    "An unexpected fault ({reason}); the log tells more": (
+        "Ein unerwarteter Fehler ({reason}); mehr steht im Protokoll"
+    ),
+    "Stopped.": "Angehalten.",
+    "Stopped. Install goes on where it was.": "Angehalten. Installieren geht dort weiter.",
+    "The installer works already; wait until it is done or cancel it.": (
+        "Der Installierer arbeitet schon; warten, bis er fertig ist, oder ihn abbrechen."
+    ),
+    "Blender's online access is off. Turn on 'Allow Online Access' in Preferences > System, "
+    "or install from a folder.": (
+        "Blenders Online-Zugriff ist aus. In Einstellungen > System 'Online-Zugriff erlauben' einschalten, "
+        "oder aus einem Ordner installieren."
+    ),
+    "{path} holds no packages. Choose a folder made by 'build.py offline'.": (
+        "{path} enthält keine Pakete. Einen Ordner wählen, den 'build.py offline' gemacht hat."
+    ),
+    "Nothing is chosen to be removed.": "Es ist nichts zum Entfernen gewählt.",
+    "Saved {path}": "{path} gesichert",
+    "There is no model {name!r}.": "Es gibt kein Modell {name!r}.",
+    "{model} is under {licence}. Accept it to download.": (
+        "{model} steht unter {licence}. Zum Herunterladen annehmen."
+    ),
+    "The extension's table of models is damaged. Install the extension again.": (
+        "Die Tabelle der Modelle ist beschädigt. Die Erweiterung neu installieren."
+    ),
+    "This zip brings no installer: choose a Python environment above.": (
+        "Diese Zip-Datei bringt keinen Installierer mit: oben eine Python-Umgebung wählen."
+    ),
+    "About {size} GB to download ({cuda} GB with an NVIDIA card) into {path}: PyTorch and other open-source "
+    "packages, and one model ({models}). Nothing else is changed on this computer.": (
+        "Etwa {size} GB zu laden ({cuda} GB mit einer NVIDIA-Karte), nach {path}: PyTorch und andere "
+        "quelloffene Pakete und ein Modell ({models}). Sonst ändert sich auf diesem Rechner nichts."
+    ),
+}
