@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import onnxruntime
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from onnxruntime.capi import (
     onnxruntime_pybind11_state as onnx_errors,  # pyright: ignore[reportAttributeAccessIssue] - compiled
 )
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from backend.errors import InputError, NothingFound, WeightsError
 from backend.geometry.framing import crop_to_object, object_frames
+from backend.stages.silhouettes import Colours, Grey, Solid, nearest, without_background
 
 NETWORK_PX = 320
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
@@ -48,10 +49,6 @@ _BROKEN_MODEL = (
     onnx_errors.Fail,
     onnx_errors.RuntimeException,
 )
-
-Grey = Float[np.ndarray, "h w"]
-Colours = Float[np.ndarray, "h w 3"]
-Solid = Bool[np.ndarray, "h w"]
 
 
 def framed(
@@ -230,25 +227,10 @@ def main_pieces(alpha: Grey) -> Grey:
     weights = ndimage.sum_labels(1 - off_centre, labels, np.arange(1, count + 1))
     kept = 1 + np.flatnonzero(weights >= MIN_PIECE * weights.max())
     # Soft edges belong to the nearest piece.
-    return alpha * np.isin(labels[_nearest(labels > 0)], kept)
-
-
-def without_background(colours: Colours, alpha: Grey) -> Colours:
-    """Colours of half-clear pixels from the nearest opaque ones, so that no background shows there."""
-    solid = alpha >= 0.95
-    if not solid.any():
-        return colours
-    return colours[_nearest(solid)]
+    return alpha * np.isin(labels[nearest(labels > 0)], kept)
 
 
 def _pieces(solid: Solid) -> tuple[Int[np.ndarray, "h w"], int]:
     """Number the connected pieces from 1; 0 lies between them."""
     labels = np.zeros(solid.shape, dtype=np.int32)
     return labels, int(cast("int", ndimage.label(solid, output=labels)))
-
-
-def _nearest(solid: Solid) -> tuple[Int[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
-    """Row and column of the nearest solid pixel, for every pixel."""
-    indices = np.zeros((2, *solid.shape), dtype=np.int32)
-    ndimage.distance_transform_edt(~solid, return_distances=False, return_indices=True, indices=indices)
-    return indices[0], indices[1]

@@ -2,11 +2,13 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 from torch import Tensor
 
-from backend.stages.matte import Colours, Grey, without_background
+Grey = Float[np.ndarray, "h w"]
+Colours = Float[np.ndarray, "h w 3"]
+Solid = Bool[np.ndarray, "h w"]
 
 TOLERANCE = 12 / 255
 """Largest deviation of the painted background from its grey."""
@@ -48,10 +50,25 @@ def grey_alpha(colours: Colours, grey: float) -> Grey:
     return ndimage.uniform_filter(solid.astype(np.float32), 3) * solid
 
 
-def _without_specks(solid: np.ndarray) -> np.ndarray:
+def _without_specks(solid: Solid) -> Solid:
     pieces = np.zeros(solid.shape, dtype=np.int32)
     ndimage.label(solid, structure=np.ones((3, 3)), output=pieces)
     sizes = np.bincount(pieces.ravel())
     is_kept = sizes >= MIN_PIECE_SHARE * solid.size
     is_kept[0] = False
     return is_kept[pieces]
+
+
+def without_background(colours: Colours, alpha: Grey) -> Colours:
+    """Colours of half-clear pixels from the nearest opaque ones, so that no background shows there."""
+    solid = alpha >= 0.95
+    if not solid.any():
+        return colours
+    return colours[nearest(solid)]
+
+
+def nearest(solid: Solid) -> tuple[Int[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
+    """Row and column of the nearest solid pixel, for every pixel."""
+    indices = np.zeros((2, *solid.shape), dtype=np.int32)
+    ndimage.distance_transform_edt(~solid, return_distances=False, return_indices=True, indices=indices)
+    return indices[0], indices[1]
