@@ -52,6 +52,7 @@ class SurfacePixels:
         normals: Unit normals there.
         face: The mesh's face that a pixel shows, on the CPU.
         barycentric: Weights of its vertices, on the CPU.
+        nearest: What `nearest_rows` says of `index`.
     """
 
     index: Int[Tensor, " n"]
@@ -59,6 +60,11 @@ class SurfacePixels:
     normals: Float[Tensor, "n 3"]
     face: Int[Tensor, " n"]
     barycentric: Float[Tensor, "n 3"]
+    nearest: Int[Tensor, "h w"]
+
+    def picture(self, colours: Float[Tensor, "n 3"]) -> UInt8[np.ndarray, "h w 3"]:
+        """A texture with these colours at the pixels; all others copy the nearest one."""
+        return spread(self.nearest, colours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,8 @@ def surface_pixels(
     facing = F.normalize(own, dim=1)
     if fine is not None:
         points, facing = _snapped(points, facing, fine)
-    return SurfacePixels(found.index, points, facing, found.face, found.barycentric)
+    nearest = nearest_rows(found.index, texture_px=texture_px)
+    return SurfacePixels(found.index, points, facing, found.face, found.barycentric, nearest)
 
 
 def _snapped(
@@ -158,12 +165,20 @@ def fill_texture(
     index: Int[Tensor, " n"], colours: Float[Tensor, "n 3"], *, texture_px: int
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A texture with `colours` at the pixels `index`; all others copy the nearest one of these."""
-    values = np.zeros((texture_px * texture_px, 3), dtype=np.uint8)
-    values[index.cpu().numpy()] = (colours.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-    is_empty = np.ones(texture_px * texture_px, dtype=bool)
-    is_empty[index.cpu().numpy()] = False
+    return spread(nearest_rows(index, texture_px=texture_px), colours)
+
+
+def nearest_rows(index: Int[Tensor, " n"], *, texture_px: int) -> Int[Tensor, "h w"]:
+    """For every pixel of a texture the row of `index` that holds it or the nearest one to it; on the CPU."""
+    rows = np.full(texture_px * texture_px, -1, dtype=np.int64)
+    rows[index.cpu().numpy()] = np.arange(len(index))
+    rows = rows.reshape(texture_px, texture_px)
     nearest = np.empty((2, texture_px, texture_px), dtype=np.int32)
-    ndimage.distance_transform_edt(
-        is_empty.reshape(texture_px, texture_px), return_distances=False, return_indices=True, indices=nearest
-    )
-    return values.reshape(texture_px, texture_px, 3)[nearest[0], nearest[1]]
+    ndimage.distance_transform_edt(rows < 0, return_distances=False, return_indices=True, indices=nearest)
+    return torch.from_numpy(rows[nearest[0], nearest[1]])
+
+
+def spread(nearest: Int[Tensor, "h w"], colours: Float[Tensor, "n 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """A texture made of rows of `colours`."""
+    values = (colours.clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+    return values[nearest].numpy()

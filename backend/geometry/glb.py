@@ -87,7 +87,8 @@ def gltf_from_z_up(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"
 def png_bytes(texture: UInt8[np.ndarray, "h w 3"]) -> bytes:
     """A picture as PNG."""
     stream = io.BytesIO()
-    Image.fromarray(texture).save(stream, "PNG", compress_level=6)
+    # From 4 to 6 files shrink by 2 % and take more than twice as long.
+    Image.fromarray(texture).save(stream, "PNG", compress_level=4)
     return stream.getvalue()
 
 

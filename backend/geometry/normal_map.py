@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Float32, UInt8
 from torch import Tensor
 
-from backend.geometry.bake import SurfacePixels, fill_texture
+from backend.geometry.bake import SurfacePixels
 from backend.geometry.meshes import TexturedMesh, interpolate, unit
 
 LEAST_OUTWARD = 0.05
@@ -48,7 +48,7 @@ def vertex_tangents(mesh: TexturedMesh) -> Float32[np.ndarray, "v 4"]:
     return np.concatenate([unit(total[:, :3]), signs], axis=1).astype(np.float32)
 
 
-def bake_normals(mesh: TexturedMesh, pixels: SurfacePixels, *, texture_px: int) -> UInt8[np.ndarray, "h w 3"]:
+def bake_normals(mesh: TexturedMesh, pixels: SurfacePixels) -> UInt8[np.ndarray, "h w 3"]:
     """The normals of `pixels` as a picture on `mesh`, whose texture coordinates the pixels have."""
     corners, barycentric = mesh.faces[pixels.face.numpy()], pixels.barycentric.numpy()
     tangents = vertex_tangents(mesh)
@@ -62,7 +62,7 @@ def bake_normals(mesh: TexturedMesh, pixels: SurfacePixels, *, texture_px: int) 
     local = F.normalize(torch.cat([local[:, :2], local[:, 2:].clamp_min(LEAST_OUTWARD)], dim=1), dim=1)
     # 128 stands for zero, so that a flat place is exactly flat.
     encoded = (local * 127 + 128) / 255
-    return fill_texture(pixels.index, encoded, texture_px=texture_px)
+    return pixels.picture(encoded)
 
 
 def _projected(

@@ -243,14 +243,14 @@ def _residuals(
     near = torch.from_numpy(KDTree(uv.numpy()).query(outline.numpy())[1])
     stride = 1 + len(look.inner) // MAX_COLOUR_POINTS
     inner, wanted = look.inner[::stride], look.detail[::stride]
+    points = torch.cat([look.rim, inner])
 
     def residuals(values: Params) -> Float[np.ndarray, " r"]:
-        camera = PhotoCamera.of(values)
-        uv, _ = camera.project(look.rim)
+        uv, inside = PhotoCamera.of(values).project(points)[0].split([len(look.rim), len(inner)])
         # Both are centres of outermost pixels: half a pixel inside the outline.
         ours = sampled(target.distance[None], uv)[:, 0] + 0.5 / target.size
         theirs = ((uv[near] - outline) * outwards).sum(dim=1)
-        colours = sampled(target.detail, camera.project(inner)[0]) - wanted
+        colours = sampled(target.detail, inside) - wanted
         parts = [ours / OUTLINE_UNIT, theirs / OUTLINE_UNIT, colours.reshape(-1) / COLOUR_UNIT]
         return torch.cat(parts).double().numpy()
 

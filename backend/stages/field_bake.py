@@ -6,6 +6,7 @@ field's own pictures, then from pictures of the textured mesh.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from backend.geometry.bake import SurfacePixels, fill_texture
+from backend.geometry.bake import SurfacePixels
 from backend.geometry.meshes import TexturedMesh
 from backend.geometry.projection import project_back
 from backend.geometry.render import render
@@ -76,8 +77,7 @@ def sharpened_again(
 
     `mesh` has the texture coordinates of the pixels; its own texture is not looked at.
     """
-    texture = fill_texture(pixels.index, colours, texture_px=mesh.texture.shape[0])
-    painted = TexturedMesh(mesh.vertices, mesh.faces, mesh.normals, mesh.uv, texture)
+    painted = replace(mesh, texture=pixels.picture(colours))
     pictures = render(
         painted,
         observer.cameras,

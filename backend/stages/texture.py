@@ -17,7 +17,7 @@ from torch import Tensor
 
 from backend.devices import deterministic
 from backend.errors import ConfigError, OnStep, ignore_steps
-from backend.geometry.bake import FineSurface, SurfacePixels, fill_texture, surface_pixels
+from backend.geometry.bake import FineSurface, SurfacePixels, surface_pixels
 from backend.geometry.cameras import Cameras
 from backend.geometry.meshes import Mesh, TexturedMesh, smooth_normals
 from backend.geometry.normal_map import bake_normals
@@ -196,10 +196,10 @@ class _Painter:
         level = TexturedMesh(
             mesh.vertices[charts.vertex], charts.faces, normals[charts.vertex], charts.uv, blank
         )
-        texture = fill_texture(pixels.index, self._colours(level, pixels), texture_px=texture_px)
+        texture = pixels.picture(self._colours(level, pixels))
         normal_map = None
         if self.config.normal_map and fine is not None:
-            normal_map = bake_normals(level, pixels, texture_px=texture_px)
+            normal_map = bake_normals(level, pixels)
         return replace(level, vertices=vertices[charts.vertex], texture=texture, normal_map=normal_map)
 
     def _colours(self, level: TexturedMesh, pixels: SurfacePixels) -> Float[Tensor, "n 3"]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from backend.geometry.bake import FineSurface, SurfacePixels, surface_pixels
+from backend.geometry.bake import FineSurface, SurfacePixels, nearest_rows, surface_pixels
 from backend.geometry.glb import encode_glb
 from backend.geometry.meshes import Mesh, TexturedMesh, smooth_normals
 from backend.geometry.normal_map import bake_normals, vertex_tangents
@@ -48,8 +48,10 @@ def test_a_normal_that_leans_up_is_green_in_every_picture(is_mirrored: bool):
     mesh = square(is_mirrored=is_mirrored)
     lean = F.normalize(torch.tensor([[0.0, -1.0, 0.5]]), dim=1)
     middle = torch.full((1, 3), 1 / 3)
-    pixels = SurfacePixels(torch.tensor([5]), torch.zeros(1, 3), lean, torch.tensor([0]), middle)
-    red, green, blue = bake_normals(mesh, pixels, texture_px=PX)[0, 5].astype(int)
+    index = torch.tensor([5])
+    nearest = nearest_rows(index, texture_px=PX)
+    pixels = SurfacePixels(index, torch.zeros(1, 3), lean, torch.tensor([0]), middle, nearest)
+    red, green, blue = bake_normals(mesh, pixels)[0, 5].astype(int)
     assert red == 128
     assert green == round(128 + 127 * 0.5 / np.sqrt(1.25))
     assert blue == round(128 + 127 / np.sqrt(1.25))
@@ -68,7 +70,7 @@ def _level(mesh: Mesh) -> tuple[TexturedMesh, Unwrapped]:
 def test_a_mesh_is_flat_in_its_own_normal_map():
     level, charts = _level(COARSE)
     pixels = surface_pixels(COARSE, smooth_normals(COARSE), charts, texture_px=PX)
-    assert (np.abs(bake_normals(level, pixels, texture_px=PX).astype(int) - [128, 128, 255]) <= 1).all()
+    assert (np.abs(bake_normals(level, pixels).astype(int) - [128, 128, 255]) <= 1).all()
 
 
 def test_reading_the_map_as_renderers_do_gives_the_fine_normals():
@@ -77,7 +79,7 @@ def test_reading_the_map_as_renderers_do_gives_the_fine_normals():
     bvh = Bvh(FINE.vertices, FINE.faces)
     fine = FineSurface(bvh, torch.from_numpy(smooth_normals(FINE)))
     pixels = surface_pixels(COARSE, smooth_normals(COARSE), charts, texture_px=PX, fine=fine)
-    picture = bake_normals(level, pixels, texture_px=PX).reshape(-1, 3)[pixels.index.numpy()]
+    picture = bake_normals(level, pixels).reshape(-1, 3)[pixels.index.numpy()]
     local = (picture.astype(np.float64) - 128) / 127
     corners, weights = level.faces[pixels.face.numpy()], pixels.barycentric.numpy()[:, :, None]
     tangents = vertex_tangents(level)
