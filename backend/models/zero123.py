@@ -123,22 +123,23 @@ class Zero123Net(nn.Module):
     Args:
         config: Sizes.
         unet: One that exists already, of these sizes.
+        projection: As well.
     """
 
-    def __init__(self, config: Zero123Config, unet: UNet2DConditionModel | None = None) -> None:
+    def __init__(
+        self,
+        config: Zero123Config,
+        unet: UNet2DConditionModel | None = None,
+        projection: nn.Linear | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
-        self.unet = build_unet(config) if unet is None else unet
-        self.projection = nn.Linear(config.embedding + POSE_CHANNELS, config.embedding)
-        # At first the token is the picture's embedding (zero123: ldm/models/diffusion/ddpm.py).
-        nn.init.eye_(self.projection.weight)
-        nn.init.zeros_(self.projection.bias)
-        narrow_norms(self)
+        self.unet = _build_unet(config) if unet is None else unet
+        self.projection = _build_projection(config.embedding) if projection is None else projection
 
     def token(self, embedding: Float[Tensor, "n e"], toward: Directions) -> Float[Tensor, "n 1 e"]:
         """The token of each view: the picture's embedding and the camera relative to the picture's."""
-        pose = pose_vector(toward).to(embedding.dtype)
-        return self.projection(torch.cat([embedding, pose], dim=1))[:, None]
+        return camera_token(self.projection, embedding, toward)
 
     def condition(
         self,
@@ -178,8 +179,17 @@ class Zero123Net(nn.Module):
     ) -> Float[Tensor, "n c h w"]:
         """Predict what `config.schedule` says (noise or velocity) of views at `timesteps`."""
         parts = (noisy, condition.picture, condition.hint, condition.rays)
-        seen = torch.cat([part.to(noisy.dtype) for part in parts], dim=1)
-        return self.unet(seen, timesteps, condition.token, return_dict=False)[0]
+        dtype = self.unet.dtype
+        seen = torch.cat([part.to(dtype) for part in parts], dim=1)
+        return self.unet(seen, timesteps, condition.token.to(dtype), return_dict=False)[0]
+
+
+def camera_token(
+    projection: nn.Linear, embedding: Float[Tensor, "n e"], toward: Directions
+) -> Float[Tensor, "n 1 e"]:
+    """A picture's embedding and a camera relative to the picture's, as one token."""
+    pose = pose_vector(toward).to(embedding)
+    return projection(torch.cat([embedding, pose], dim=1))[:, None]
 
 
 def pose_vector(toward: Directions) -> Float[Tensor, "n 4"]:
@@ -201,10 +211,9 @@ def camera_rays(cameras: Cameras, size: int) -> Float[Tensor, "*b 6 h w"]:
         return torch.cat([directions, moments], dim=-1).movedim(-1, -3)
 
 
-def build_unet(config: Zero123Config) -> UNet2DConditionModel:
-    """The UNet of a configuration, with random weights."""
+def _build_unet(config: Zero123Config) -> UNet2DConditionModel:
     kinds = ["CrossAttn" if attends else "" for attends in config.attention]
-    return UNet2DConditionModel(
+    unet = UNet2DConditionModel(
         sample_size=config.latent_px,
         in_channels=config.in_channels,
         out_channels=config.latent_channels,
@@ -219,3 +228,13 @@ def build_unet(config: Zero123Config) -> UNet2DConditionModel:
         attention_head_dim=config.heads,  # pyright: ignore[reportArgumentType]
         use_linear_projection=config.is_projected_linearly,
     )
+    narrow_norms(unet)
+    return unet
+
+
+def _build_projection(embedding: int) -> nn.Linear:
+    projection = nn.Linear(embedding + POSE_CHANNELS, embedding)
+    # At first the token is the picture's embedding (zero123: ldm/models/diffusion/ddpm.py).
+    nn.init.eye_(projection.weight)
+    nn.init.zeros_(projection.bias)
+    return projection

@@ -20,6 +20,7 @@ from backend.geometry.anchors import NUM_ANCHOR_VIEWS, NUM_ANCHORS, NUM_NEIGHBOU
 from backend.geometry.cameras import Cameras
 from backend.geometry.elevation import estimate_elevation
 from backend.models.zero123 import Zero123Condition, Zero123Net
+from backend.stages.silhouettes import cut_from
 
 
 @runtime_checkable
@@ -39,6 +40,11 @@ class NovelModel(Protocol):
     @property
     def net(self) -> Zero123Net:
         """The network that removes noise."""
+        ...
+
+    @property
+    def background(self) -> float | None:
+        """The grey that it paints behind the object; None where its views carry alpha."""
         ...
 
     def precision(self) -> AbstractContextManager[object]:
@@ -67,7 +73,7 @@ class NovelModel(Protocol):
         ...
 
     def decode(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 4 h2 w2"]:
-        """Straight-alpha views of latents."""
+        """Straight-alpha views of latents; opaque ones where it paints a background."""
         ...
 
 
@@ -192,7 +198,10 @@ class _Painter:
                 condition, self.model.net, seeds=seeds, config=config, on_step=self._report
             )
             self.done += count * config.steps
-            return self.model.decode(latents).float().cpu().unflatten(0, toward.azimuth.shape)
+            views = self.model.decode(latents).float().cpu()
+        background = self.model.background
+        cut = views if background is None else cut_from(views, background)
+        return cut.unflatten(0, toward.azimuth.shape)
 
     def _report(self, done: int, _: int) -> None:
         self.on_step(self.done + done, self.total)
