@@ -1,4 +1,4 @@
-"""Names and shapes of the tensors in published weights, written down from the networks' descriptions.
+"""Configurations, and names and shapes of tensors, of published weights, from the networks' descriptions.
 
 Independent of any library's version: what these functions say is what lies in the files.
 """
@@ -6,6 +6,56 @@ Independent of any library's version: what these functions say is what lies in t
 from collections.abc import Iterable
 
 Shapes = dict[str, tuple[int, ...]]
+
+SD2_UNET = {
+    "_class_name": "UNet2DConditionModel",
+    "attention_head_dim": [5, 10, 20, 20],
+    "block_out_channels": [320, 640, 1280, 1280],
+    "cross_attention_dim": 1024,
+    "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+    "in_channels": 4,
+    "out_channels": 4,
+    "sample_size": 96,
+    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+    "use_linear_projection": True,
+}
+SD_VAE = {
+    "_class_name": "AutoencoderKL",
+    "block_out_channels": [128, 256, 512, 512],
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "latent_channels": 4,
+    "layers_per_block": 2,
+    "scaling_factor": 0.18215,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+}
+CLIP_H_TEXT = {
+    "architectures": ["CLIPTextModel"],
+    "hidden_act": "gelu",
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "max_position_embeddings": 77,
+    "num_attention_heads": 16,
+    "num_hidden_layers": 23,
+    "projection_dim": 512,
+    "vocab_size": 49408,
+}
+CLIP_H_VISION = {
+    "architectures": ["CLIPVisionModelWithProjection"],
+    "hidden_act": "gelu",
+    "hidden_size": 1280,
+    "image_size": 224,
+    "intermediate_size": 5120,
+    "num_attention_heads": 16,
+    "num_hidden_layers": 32,
+    "patch_size": 14,
+    "projection_dim": 1024,
+}
+CONTROLNET = {
+    name: value
+    for name, value in SD2_UNET.items()
+    if name not in ("out_channels", "up_block_types", "sample_size")
+} | {"_class_name": "ControlNetModel"}
+DINOV2_BASE = {"architectures": ["Dinov2Model"], "image_size": 518, "patch_size": 14}
 
 
 def _linear(name: str, out: int, inner: int, *, bias: bool = True) -> Shapes:

@@ -21,63 +21,13 @@ from backend.models.zero123plus import PIPELINE, check_published, read_zero123pl
 from tests.backend.models import published
 from tests.backend.models.public_weights import edit_json, edit_tensors, small_vae, write_zero123plus
 
-SD2_UNET = {
-    "_class_name": "UNet2DConditionModel",
-    "attention_head_dim": [5, 10, 20, 20],
-    "block_out_channels": [320, 640, 1280, 1280],
-    "cross_attention_dim": 1024,
-    "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
-    "in_channels": 4,
-    "out_channels": 4,
-    "sample_size": 96,
-    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
-    "use_linear_projection": True,
-}
-SD_VAE = {
-    "_class_name": "AutoencoderKL",
-    "block_out_channels": [128, 256, 512, 512],
-    "down_block_types": ["DownEncoderBlock2D"] * 4,
-    "latent_channels": 4,
-    "layers_per_block": 2,
-    "scaling_factor": 0.18215,
-    "up_block_types": ["UpDecoderBlock2D"] * 4,
-}
-CLIP_H_TEXT = {
-    "architectures": ["CLIPTextModel"],
-    "hidden_act": "gelu",
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "max_position_embeddings": 77,
-    "num_attention_heads": 16,
-    "num_hidden_layers": 23,
-    "projection_dim": 512,
-    "vocab_size": 49408,
-}
-CLIP_H_VISION = {
-    "architectures": ["CLIPVisionModelWithProjection"],
-    "hidden_act": "gelu",
-    "hidden_size": 1280,
-    "image_size": 224,
-    "intermediate_size": 5120,
-    "num_attention_heads": 16,
-    "num_hidden_layers": 32,
-    "patch_size": 14,
-    "projection_dim": 1024,
-}
-CONTROLNET = {
-    name: value for name, value in SD2_UNET.items() if name not in ("_class_name", "out_channels")
-} | {"_class_name": "ControlNetModel"}
-CONTROLNET.pop("up_block_types")
-CONTROLNET.pop("sample_size")
-DINOV2_BASE = {"architectures": ["Dinov2Model"], "image_size": 518, "patch_size": 14}
-
 FULL_SIZE = [
-    (UNet2DConditionModel, SD2_UNET, published.sd_unet(cross=1024, is_linear=True), 865_910_724),
-    (AutoencoderKL, SD_VAE, published.sd_vae(), 83_653_863),
-    (CLIPTextModel, CLIP_H_TEXT, published.clip_text(), 340_387_840),
-    (CLIPVisionModelWithProjection, CLIP_H_VISION, published.clip_vision(), 632_076_800),
-    (ControlNetModel, CONTROLNET, published.sd_controlnet(cross=1024, is_linear=True), 364_228_240),
-    (Dinov2Model, DINOV2_BASE, published.dinov2(), 86_580_480),
+    (UNet2DConditionModel, published.SD2_UNET, published.sd_unet(cross=1024, is_linear=True), 865_910_724),
+    (AutoencoderKL, published.SD_VAE, published.sd_vae(), 83_653_863),
+    (CLIPTextModel, published.CLIP_H_TEXT, published.clip_text(), 340_387_840),
+    (CLIPVisionModelWithProjection, published.CLIP_H_VISION, published.clip_vision(), 632_076_800),
+    (ControlNetModel, published.CONTROLNET, published.sd_controlnet(cross=1024, is_linear=True), 364_228_240),
+    (Dinov2Model, published.DINOV2_BASE, published.dinov2(), 86_580_480),
 ]
 
 
@@ -107,7 +57,7 @@ def test_zero123plus_has_its_published_number_of_values():
 
 
 def test_the_whole_unet_attends_to_the_reference_in_sixteen_layers(tmp_path):
-    net = build_empty(UNet2DConditionModel, SD2_UNET, tmp_path)
+    net = build_empty(UNet2DConditionModel, published.SD2_UNET, tmp_path)
     assert sum(name.endswith("attn1") for name, _ in net.named_modules()) == 16
 
 
