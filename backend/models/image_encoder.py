@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -32,14 +31,6 @@ ZERO123PLUS_IMAGE_ENCODER = ImageEncoderConfig(
 """ViT-H/14, as Zero123++ uses it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFeatures:
-    """What an `ImageEncoder` sees: one vector for a whole picture, and one for each of its patches."""
-
-    embedding: Float[Tensor, "b e"]
-    patches: Float[Tensor, "b c n n"]
-
-
 class ImageEncoder(nn.Module):
     """`CLIPVisionModelWithProjection` of pictures on mid grey."""
 
@@ -64,12 +55,8 @@ class ImageEncoder(nn.Module):
         self.register_buffer("mean", torch.tensor(CLIP_MEAN)[:, None, None], persistent=False)
         self.register_buffer("deviation", torch.tensor(CLIP_DEVIATION)[:, None, None], persistent=False)
 
-    def forward(self, pictures: Float[Tensor, "b 4 h w"]) -> ImageFeatures:
-        """Features of straight-alpha pictures in [0, 1], already at the encoder's size."""
+    def forward(self, pictures: Float[Tensor, "b 4 h w"]) -> Float[Tensor, "b e"]:
+        """Embeddings of straight-alpha pictures in [0, 1], already at the encoder's size."""
         rgb, alpha = pictures[:, :3], pictures[:, 3:]
         on_grey = rgb * alpha + 0.5 * (1 - alpha)
-        seen = self.clip(pixel_values=(on_grey - self.mean) / self.deviation)
-        side = self.config.image_px // self.config.patch_px
-        # The first token is the one that the embedding is made from.
-        patches = rearrange(seen.last_hidden_state[:, 1:], "b (h w) c -> b c h w", h=side, w=side)
-        return ImageFeatures(seen.image_embeds, patches)
+        return self.clip(pixel_values=(on_grey - self.mean) / self.deviation).image_embeds

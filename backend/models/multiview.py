@@ -57,7 +57,7 @@ class MultiviewConfig:
     sees_rays: bool = True
     sees_picture: bool = True
     sees_volume: bool = True
-    volume: VolumeConfig = field(default_factory=lambda: VolumeConfig(patch_channels=192))
+    volume: VolumeConfig = field(default_factory=VolumeConfig)
     schedule: ViewSchedule = field(default_factory=ViewSchedule)
 
     def __post_init__(self) -> None:
@@ -108,28 +108,22 @@ class ViewCondition:
     Attributes:
         picture: Latents of the input picture, as `ViewAutoencoder.encode` gives them.
         embedding: The image encoder's embedding of it; zeros stand for none.
-        patches: What the image encoder says of its patches, for a `PictureVolume`; zeros stand for none.
     """
 
     picture: Float[Tensor, "b c h w"]
     embedding: Float[Tensor, "b e"]
-    patches: Float[Tensor, "b k n n"] | None = None
 
     def kept(self, keep: Bool[Tensor, " b"], *, empty: Float[Tensor, "1 c h w"]) -> "ViewCondition":
         """The same where `keep` says so; elsewhere the `empty` picture and nothing of it."""
         return ViewCondition(
             torch.where(keep[:, None, None, None], self.picture, empty),
             self.embedding * keep[:, None],
-            None if self.patches is None else self.patches * keep[:, None, None, None],
         )
 
     def after(self, first: "ViewCondition") -> "ViewCondition":
         """One batch: `first`, then this."""
-        both = None
-        if first.patches is not None and self.patches is not None:
-            both = torch.cat([first.patches, self.patches])
         return ViewCondition(
-            torch.cat([first.picture, self.picture]), torch.cat([first.embedding, self.embedding]), both
+            torch.cat([first.picture, self.picture]), torch.cat([first.embedding, self.embedding])
         )
 
 
@@ -161,7 +155,7 @@ class MultiviewNet(nn.Module):
         """
         if self.volume is None:
             return self.rays.new_zeros(len(condition.picture), 0, *self.config.canvas[1:])
-        return self.volume(condition.picture, condition.embedding, condition.patches)
+        return self.volume(condition.picture, condition.embedding)
 
     def forward(
         self,

@@ -30,7 +30,6 @@ class VolumeConfig:
 
     Attributes:
         picture_channels: Width of the picture's features.
-        patch_channels: Width of the image encoder's patches; 0 for a volume that does not read them.
         channels: Widths of the volume's levels, finest first.
         features: Channels drawn beside latents and opacity.
         depths: Samples along each ray.
@@ -38,8 +37,7 @@ class VolumeConfig:
     """
 
     picture_channels: int = 64
-    patch_channels: int = 0
-    channels: tuple[int, ...] = (48, 96, 160)
+    channels: tuple[int, ...] = (32, 64, 96)
     features: int = 11
     depths: int = 20
     stride: int = 2
@@ -73,7 +71,6 @@ class PictureVolume(nn.Module):
         cells = size // config.stride
         width, groups, first = config.picture_channels, config.norm_groups, config.channels[0]
         self.picture_in = nn.Conv2d(latent_channels, width, 3, padding=1)
-        self.patch_in = nn.Conv2d(config.patch_channels, width, 1) if config.patch_channels else None
         self.picture_blocks = nn.ModuleList(
             [EmbeddedBlock(width, width, embedding, groups, 2) for _ in range(2)]
         )
@@ -104,13 +101,9 @@ class PictureVolume(nn.Module):
         self,
         picture: Float[Tensor, "b c h w"],
         embedding: Float[Tensor, "b e"],
-        patches: Float[Tensor, "b k n n"] | None = None,
     ) -> Float[Tensor, "b o hh ww"]:
-        """A guess of the canvas's clean latents, then opacity and features.
-
-        Without `patches` the volume is as for a picture whose patches say nothing.
-        """
-        drawn = self.draw(self.build(picture, embedding, patches))
+        """A guess of the canvas's clean latents, then opacity and features."""
+        drawn = self.draw(self.build(picture, embedding))
         if self.config.stride == 1:
             return drawn
         return F.interpolate(drawn, scale_factor=self.config.stride, mode="bilinear", align_corners=False)
@@ -119,14 +112,10 @@ class PictureVolume(nn.Module):
         self,
         picture: Float[Tensor, "b c h w"],
         embedding: Float[Tensor, "b e"],
-        patches: Float[Tensor, "b k n n"] | None = None,
         frame: Float[Tensor, "b 5"] | None = None,
     ) -> Float[Tensor, "b o d i j"]:
         """Density, latents and features of every cell; a known `frame` (`InputFrame.code`) is not guessed."""
         image = self.picture_in(picture)
-        if self.patch_in is not None and patches is not None:
-            seen = self.patch_in(patches.to(image.dtype))
-            image = image + F.interpolate(seen, image.shape[-2:], mode="bilinear", align_corners=False)
         for block in self.picture_blocks:
             image = block(image, embedding)
         frame = self.guess_frame(embedding) if frame is None else frame

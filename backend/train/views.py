@@ -54,7 +54,6 @@ class ViewsLoss:
         dropout: Share of samples without a condition, which guidance needs.
         hint: Weight of the squared error of the latents that the network's volume draws.
         frame: Weight of the squared error of how it thinks that the picture sees the object.
-        is_hint_only: Train the volume and the image encoder alone, which is several times as fast.
     """
 
     gamma: float = 5.0
@@ -62,7 +61,6 @@ class ViewsLoss:
     dropout: float = 0.1
     hint: float = 0.5
     frame: float = 0.05
-    is_hint_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +127,7 @@ def condition_of(
     batch: ViewBatch, encoder: ImageEncoder, *, empty: Float[Tensor, "1 c h w"], keep: Bool[Tensor, " b"]
 ) -> ViewCondition:
     """The condition of each sample, or an empty picture and no embedding where it is not kept."""
-    features = encoder(batch.pictures)
-    return ViewCondition(batch.latents, features.embedding, features.patches).kept(keep, empty=empty)
+    return ViewCondition(batch.latents, encoder(batch.pictures)).kept(keep, empty=empty)
 
 
 @dataclass(slots=True)
@@ -169,8 +166,6 @@ class ViewsTask:
         batch = collate(self.samples.batch(step, self.batch_size))
         timesteps = spread_timesteps(self.batch_size, len(self._alpha_bar), generator)
         keep = torch.rand(self.batch_size, generator=generator, device=self.device) >= self.config.dropout
-        if self.config.is_hint_only:
-            return self._hint_loss(batch, keep)
         errors = self._errors(self.image_encoder, self.views, batch, timesteps, keep, generator)
         # The timesteps rise along the batch, so its thirds are those of the schedule.
         thirds = zip(("low", "middle", "high"), errors.velocity.detach().tensor_split(3), strict=True)
@@ -178,15 +173,6 @@ class ViewsTask:
         metrics |= {"hint": errors.hint.detach().mean(), "frame": errors.frame.detach().mean()}
         guesses = self.config.hint * errors.hint + self.config.frame * errors.frame
         return (errors.weight * errors.velocity + guesses).mean(), metrics
-
-    def _hint_loss(self, batch: ViewBatch, keep: Bool[Tensor, " b"]) -> tuple[Tensor, dict[str, Tensor]]:
-        condition = condition_of(batch, self.image_encoder, empty=self._empty, keep=keep)
-        hint = self._hint_error(self.views.hint(condition), batch).mean()
-        frame = (self._frame_error(self.views, condition, batch) * keep).mean()
-        return self.config.hint * hint + self.config.frame * frame, {
-            "hint": hint.detach(),
-            "frame": frame.detach(),
-        }
 
     def validate(self, networks: dict[str, nn.Module]) -> dict[str, float]:
         """Velocity errors at fixed timesteps and scores of sampled views, on unseen objects."""
@@ -281,9 +267,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--floor", type=float, default=loss.floor, help="weight where there is only noise")
     parser.add_argument("--hint", type=float, default=loss.hint, help="weight of the volume's own guess")
     parser.add_argument("--frame", type=float, default=loss.frame, help="weight of the guessed camera")
-    parser.add_argument(
-        "--hint-only", action="store_true", help="train the volume and the image encoder alone"
-    )
     parser.add_argument("--without-volume", action="store_true", help="train the paper's conditions alone")
     parser.add_argument("--dropout", type=float, default=loss.dropout, help="share without a condition")
 
@@ -318,7 +301,6 @@ def run(args: argparse.Namespace) -> int:
             dropout=args.dropout,
             hint=args.hint,
             frame=args.frame,
-            is_hint_only=args.hint_only,
         ),
     )
     return train_from_arguments(task, args)

@@ -67,7 +67,7 @@ def test_published_image_encoder_has_as_many_parameters():
 def test_starter_size_is_within_its_share_of_the_bundle():
     with torch.device("meta"):
         nets = MultiviewNet(MultiviewConfig()), ImageEncoder(ImageEncoderConfig())
-    assert sum(p.numel() for net in nets for p in net.parameters()) <= 24_000_000
+    assert sum(p.numel() for net in nets for p in net.parameters()) <= 22_000_000
 
 
 def test_reference_reaches_the_canvas_by_self_attention_only():
@@ -190,22 +190,7 @@ def test_image_encoder_sees_no_hidden_colour():
     picture[:, 3, :16] = 0
     other = picture.clone()
     other[:, :3, :16] = 0
-    seen, same = encoder(picture), encoder(other)
-    assert torch.equal(seen.embedding, same.embedding)
-    assert torch.equal(seen.patches, same.patches)
-
-
-def test_patches_of_the_image_encoder_keep_the_picture_s_layout():
-    torch.manual_seed(0)
-    config = ImageEncoderConfig(image_px=32, width=16, hidden_width=32, layers=1, heads=2, embedding=16)
-    encoder = ImageEncoder(config).eval()
-    for layer in encoder.clip.vision_model.encoder.layers:
-        torch.nn.init.zeros_(layer.self_attn.out_proj.weight)
-    picture = torch.full((1, 4, 32, 32), 0.5)
-    changed = picture.clone()
-    changed[:, :3, :16, 16:] = 1
-    differs = (encoder(changed).patches - encoder(picture).patches).abs().amax(1)[0] > 1e-6
-    assert differs.tolist() == [[False, True], [False, False]]
+    assert torch.equal(encoder(picture), encoder(other))
 
 
 def test_tile_that_cannot_be_halved_is_refused():
