@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from backend.protocol import Device, Preset, ProtocolError, Request, Stage
+from backend.protocol import Device, Engine, Preset, ProtocolError, Request, Stage
 from backend.text_arguments import add_prompt, text_from
 
 EXIT_CODES = {
@@ -79,18 +79,26 @@ def make_parser() -> Parser:
         type=_one_of(Stage),
         help="make this stage and all later ones anew",
     )
+    _add_engine(generate)
     _add_reroll(generate)
     _add_control(generate)
     _add_shape(generate)
     _add_photo(generate)
     _add_common(generate)
-    views = commands.add_parser("views", help="a picture to six views")
+    views = commands.add_parser("views", help="a picture to views of the object")
     _add_picture(views)
+    _add_engine(views)
     _add_reroll(views)
     _add_control(views)
     _add_common(views)
     reconstruct = commands.add_parser("reconstruct", help="six views to a textured mesh")
-    reconstruct.add_argument("views", type=Path, metavar="VIEWS", help="3 rows x 2 columns of square views")
+    reconstruct.add_argument(
+        "views",
+        type=Path,
+        metavar="VIEWS",
+        help="3 rows x 2 columns of square views, or what `views --engine one2345` wrote",
+    )
+    _add_engine(reconstruct)
     _add_rig(reconstruct)
     _add_shape(reconstruct)
     _add_photo(reconstruct)
@@ -109,6 +117,7 @@ def make_parser() -> Parser:
     )
     texture.add_argument("--texture", type=int, metavar="PX", dest="texture_px", help="side of the texture")
     _add_photo(texture)
+    _add_engine(texture)
     _add_rig(texture)
     _add_common(texture)
     commands.add_parser("evaluate", help="scores over a folder of meshes")
@@ -134,6 +143,14 @@ def _one_of(kind: type[EnumT]) -> Callable[[str], EnumT]:
 def _add_picture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", nargs="?", help="optional when --job has one")
     parser.add_argument("--mask", metavar="FILE", help="bright or opaque where the object is")
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        type=_one_of(Engine),
+        help=f"the method; `engines` lists them; default: {Engine.ONE2345_PLUS}",
+    )
 
 
 def _add_reroll(parser: argparse.ArgumentParser) -> None:
@@ -257,6 +274,7 @@ def request_from(arguments: argparse.Namespace, earlier: Request | None) -> Requ
             "preset",
             "texture_px",
             "weights",
+            "engine",
             "rig",
             "device",
             "use_photo",

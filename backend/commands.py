@@ -25,11 +25,24 @@ from backend.model_commands import manage_models
 from backend.models.cache import NetworkCache
 from backend.models.registry import matting_model_path
 from backend.pipeline import run as run_pipeline
-from backend.protocol import NORMALS_FILE, Done, Event, Failed, Json, ProtocolError, Request, Stage, encode
+from backend.protocol import (
+    CAMERAS_FILE,
+    NORMALS_FILE,
+    Done,
+    Engine,
+    Event,
+    Failed,
+    Json,
+    ProtocolError,
+    Request,
+    Stage,
+    encode,
+)
 from backend.storage import check_writable, copy_whole, data_root, write_whole, writing_errors
 from backend.terminal import JsonEvents, event_writer, private_stdout
 from backend.text_arguments import asks_for_pictures
 from backend.text_command import picked, tell_candidates
+from backend.view_sets import read_cameras, read_sheet, write_cameras, write_sheet
 from backend.work import Resources
 
 log = logging.getLogger(__name__)
@@ -136,14 +149,11 @@ def _check_places(arguments: argparse.Namespace, request: Request) -> None:
 
 def _make_in(job: Job, request: Request, arguments: argparse.Namespace) -> int:
     if getattr(arguments, "views", None) is not None:
-        views = read_views(arguments.views)
-        job.replace(Stage.VIEWS, None, lambda parts: write_views(views, parts[0]))
+        _take_views(job, arguments.views, request.engine)
     if getattr(arguments, "mesh", None) is not None and request.edited is None:
         _take_mesh(job, arguments.mesh, keep_uvs=request.keep_uvs)
     with redirect_stdout(sys.stderr):  # What libraries print must not come between the messages.
-        report = run_pipeline(
-            job, request, _resources(request), on_event=_events(arguments), name=job.name
-        )
+        report = run_pipeline(job, request, _resources(request), on_event=_events(arguments), name=job.name)
     _hand_over(job, request, report, arguments)
     return 0
 
@@ -160,6 +170,23 @@ def _resources(request: Request) -> Resources:
 
 def _events(arguments: argparse.Namespace) -> Callable[[Event], None]:
     return JsonEvents(sys.stdout.buffer) if arguments.json else event_writer()
+
+
+def _take_views(job: Job, path: Path, engine: Engine) -> None:
+    """Take over the user's views."""
+    if engine is Engine.ONE2345:
+        layout = read_cameras(_cameras_beside(path))
+        views = read_sheet(path, layout)
+        write_cameras(layout, job.folder / CAMERAS_FILE)
+        job.replace(Stage.VIEWS, None, lambda parts: write_sheet(views, layout, parts[0]))
+    else:
+        views = read_views(path)
+        job.replace(Stage.VIEWS, None, lambda parts: write_views(views, parts[0]))
+
+
+def _cameras_beside(sheet: Path) -> Path:
+    """The file of cameras of a sheet outside a job."""
+    return sheet.with_suffix(f".{CAMERAS_FILE}")
 
 
 def _take_mesh(job: Job, path: Path, *, keep_uvs: bool) -> None:
@@ -185,6 +212,8 @@ def _hand_over(job: Job, request: Request, report: dict[str, Json], arguments: a
         copy_whole(made, arguments.output)
         for number, level in enumerate(job.levels(request), start=1):
             copy_whole(level, arguments.output.with_suffix(f".lod{number}{arguments.output.suffix}"))
+        if request.engine is Engine.ONE2345 and request.stop_after is Stage.VIEWS:
+            copy_whole(job.folder / CAMERAS_FILE, _cameras_beside(arguments.output))
     if getattr(arguments, "normals", None) is not None:
         copy_whole(job.folder / NORMALS_FILE, arguments.normals)
     if arguments.report is not None:

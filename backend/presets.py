@@ -20,6 +20,9 @@ class PresetValues:
         texture_px: Side of the texture.
         texture_iterations: Steps of fitting the colour field.
         normal_map: Whether the surface before simplification is baked into a normal map.
+        anchor_steps: Sampling steps of One-2-3-45's anchors.
+        neighbour_steps: Sampling steps of its 32 views around them.
+        sdf_resolution: Voxels along a side of its shape.
     """
 
     view_steps: int
@@ -30,6 +33,9 @@ class PresetValues:
     texture_px: int
     texture_iterations: int
     normal_map: bool
+    anchor_steps: int
+    neighbour_steps: int
+    sdf_resolution: int
 
 
 PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
@@ -43,6 +49,9 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
             texture_px=512,
             texture_iterations=60,
             normal_map=False,
+            anchor_steps=12,
+            neighbour_steps=8,
+            sdf_resolution=128,
         ),
         Preset.STANDARD: PresetValues(
             view_steps=28,
@@ -53,6 +62,9 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
             texture_px=1024,
             texture_iterations=150,
             normal_map=True,
+            anchor_steps=20,
+            neighbour_steps=12,
+            sdf_resolution=256,
         ),
         Preset.HIGH: PresetValues(
             view_steps=75,
@@ -63,6 +75,9 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
             texture_px=2048,
             texture_iterations=500,
             normal_map=True,
+            anchor_steps=40,
+            neighbour_steps=24,
+            sdf_resolution=256,
         ),
     }
 )

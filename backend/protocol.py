@@ -54,6 +54,22 @@ class Stage(StrEnum):
     TEXTURE = "texture"
 
 
+class Engine(StrEnum):
+    """Methods: six views and two diffusion models of volumes, or 32 views and a field straight from them."""
+
+    ONE2345_PLUS = "one2345++"
+    ONE2345 = "one2345"
+
+
+ENGINE_STAGES: Mapping[Engine, tuple[Stage, ...]] = types.MappingProxyType(
+    {
+        Engine.ONE2345_PLUS: tuple(Stage),
+        Engine.ONE2345: tuple(stage for stage in Stage if stage is not Stage.OCCUPANCY),
+    }
+)
+"""The stages of a job, in order."""
+
+
 class Preset(StrEnum):
     """Named trade of time against quality."""
 
@@ -96,6 +112,9 @@ CANDIDATE_FILE, CANDIDATES_SHEET = "candidate-{}.png", "candidates.png"
 
 NORMALS_FILE = "normals.png"
 """What the stage views leaves beside the views when `normals` asks for it."""
+
+CAMERAS_FILE = "cameras.json"
+"""What the stage views of One-2-3-45 leaves beside its sheet: layout and cameras (`backend/view_sets.py`)."""
 
 RETEXTURED_FILE = "retextured.glb"
 """What a request with `edited` leaves in the job's folder; no stage, so the job can go on as before."""
@@ -149,6 +168,9 @@ class Request:
 
     `text` are words in place of, or behind, the picture.
 
+    With the engine `one2345` the sheet of views holds 32, `CAMERAS_FILE` says where they are seen from, and
+    there is no stage occupancy.
+
     `depth` names a sheet of six depth pictures that steer the views; `normals` asks for a sheet of the views'
     normals in `NORMALS_FILE`. Both need weights that bring a network for it.
     """
@@ -157,6 +179,7 @@ class Request:
     mask: str | None = None
     seed: int = 0
     preset: Preset = Preset.STANDARD
+    engine: Engine = Engine.ONE2345_PLUS
     faces: int | None = None
     texture_px: int | None = None
     weights: str = "starter"
@@ -190,7 +213,21 @@ class Request:
         stages = list(Stage)
         if self.start_from and stages.index(self.start_from) > stages.index(self.stop_after):
             raise ProtocolError(f"cannot start from {self.start_from} and stop after {self.stop_after}")
+        self._check_engine()
         self._check_reroll()
+
+    def _check_engine(self) -> None:
+        stages = ENGINE_STAGES[self.engine]
+        for stage in (self.start_from, self.stop_after):
+            if stage is not None and stage not in stages:
+                raise ProtocolError(
+                    f"the engine {self.engine} has no stage {stage}; it has {', '.join(stages)}"
+                )
+        if self.engine is Engine.ONE2345 and (self.rig or self.reroll or self.depth or self.normals):
+            raise ProtocolError(
+                f"the engine {self.engine} has cameras of its own and knows no rig, re-rolled tiles, depth"
+                f" or normals; leave them out or use {Engine.ONE2345_PLUS}"
+            )
 
     def _check_reroll(self) -> None:
         if not 0 <= self.reroll_seed <= MAX_SEED:

@@ -11,7 +11,7 @@ from backend.evaluate.surface import is_watertight, num_shells
 from backend.geometry.cameras import ViewRig
 from backend.geometry.meshes import Mesh, TexturedMesh
 from backend.models.registry import WeightSet
-from backend.protocol import BACKEND_VERSION, Json, Request, Stage, to_data
+from backend.protocol import BACKEND_VERSION, Engine, Json, Request, Stage, to_data
 
 PACKAGES = ("torch", "diffusers", "transformers", "warp-lang", "onnxruntime", "numpy")
 
@@ -52,11 +52,12 @@ class Report:
         stages = earlier.get("stages")
         self.data: dict[str, Json] = {
             "request": to_data(request),
+            "engine": request.engine.value,
             "device": {"type": device.type, "name": device_name(device), "threads": torch.get_num_threads()},
             "system": sys.platform,
             "versions": versions(),
             "weights": {"name": weights.name, "licence": weights.licence, "sha256": {}},
-            "rig": to_data(rig),
+            "rig": None if request.engine is Engine.ONE2345 else to_data(rig),
             "stages": {},
             "mesh": None,
             "seconds": 0.0,

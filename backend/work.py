@@ -1,7 +1,7 @@
 """What the stages of one job look at: its folder, its settings, its weights and its cameras."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -14,14 +14,18 @@ from backend.geometry.cameras import Cameras, ViewRig
 from backend.geometry.rig_size import fitted
 from backend.jobs import Job
 from backend.models.cache import NetworkCache
-from backend.models.registry import NETWORKS, WeightSet
+from backend.models.registry import ENGINE_NETWORKS, WeightSet
 from backend.presets import PRESETS
-from backend.protocol import BACKEND_VERSION, Json, Request, Stage
+from backend.protocol import BACKEND_VERSION, CAMERAS_FILE, ENGINE_STAGES, Engine, Json, Request, Stage
 from backend.stages.field_fit import FieldFit
 from backend.stages.matte import with_silhouettes
+from backend.stages.neural_sdf import NeuralSdfSampling
+from backend.stages.novel_views import NovelSampling, ViewSetSampling
 from backend.stages.occupancy import OccupancySampling
 from backend.stages.shape import ShapeSampling
 from backend.stages.texture import TextureConfig
+from backend.storage import sha256_of
+from backend.view_sets import read_cameras, read_sheet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +49,8 @@ class Settings:
     views: ViewSampling
     occupancy: OccupancySampling
     shape: ShapeSampling
+    view_set: ViewSetSampling
+    neural_sdf: NeuralSdfSampling
     faces: int
     texture: TextureConfig
 
@@ -59,6 +65,11 @@ class Settings:
             ),
             occupancy=OccupancySampling(steps=values.occupancy_steps),
             shape=ShapeSampling(steps=values.shape_steps),
+            view_set=ViewSetSampling(
+                anchors=NovelSampling(steps=values.anchor_steps),
+                neighbours=NovelSampling(steps=values.neighbour_steps),
+            ),
+            neural_sdf=NeuralSdfSampling(resolution=values.sdf_resolution),
             faces=request.faces or values.faces,
             texture=TextureConfig(
                 texture_px=request.texture_px or values.texture_px,
@@ -73,9 +84,9 @@ def derived_seed(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
 
 
-def _checksums(weights: WeightSet) -> dict[str, Json]:
+def _checksums(weights: WeightSet, engine: Engine) -> dict[str, Json]:
     """SHA-256 of the networks of a set that are there."""
-    names = tuple(name for name in NETWORKS if weights.files(name, missing_ok=True))
+    names = tuple(name for name in ENGINE_NETWORKS[engine] if weights.files(name, missing_ok=True))
     return dict(weights.checksums(names))
 
 
@@ -112,13 +123,7 @@ class Work:
 
     def provenance(self, stage: Stage) -> dict[str, Json]:
         """What the mesh file of a stage says of its making; the same whatever later stages are asked for."""
-        settings: dict[str, Json] = {
-            "view_steps": self.settings.views.steps,
-            "guidance": self.settings.views.guidance,
-            "occupancy_steps": self.settings.occupancy.steps,
-            "shape_steps": self.settings.shape.steps,
-            "faces": self.settings.faces,
-        }
+        settings = self._shape_settings() | {"faces": self.settings.faces}
         if stage is Stage.TEXTURE:
             settings["texture_px"] = self.settings.texture.texture_px
             settings["fit_iterations"] = self.settings.texture.fit.iterations
@@ -129,16 +134,57 @@ class Work:
             "seeds": {
                 item.value: derived_seed(f"{self.request.seed}/{item}")
                 for item in (Stage.VIEWS, Stage.OCCUPANCY, Stage.SHAPE, stage)
+                if item in ENGINE_STAGES[self.request.engine]
             },
+            "engine": self.request.engine.value,
             "preset": self.request.preset.value,
             "settings": settings,
             "weights": self.weights.name,
             "weights_licence": self.weights.licence,
-            "weights_sha256": _checksums(self.weights),
+            "weights_sha256": _checksums(self.weights, self.request.engine),
         }
 
+    def _shape_settings(self) -> dict[str, Json]:
+        """The settings that the shape follows from."""
+        settings = self.settings
+        if self.request.engine is Engine.ONE2345:
+            return {
+                "anchor_steps": settings.view_set.anchors.steps,
+                "neighbour_steps": settings.view_set.neighbours.steps,
+                "guidance": settings.view_set.anchors.guidance,
+                "resolution": settings.neural_sdf.resolution,
+            }
+        return {
+            "view_steps": settings.views.steps,
+            "guidance": settings.views.guidance,
+            "occupancy_steps": settings.occupancy.steps,
+            "shape_steps": settings.shape.steps,
+        }
+
+    @property
+    def cameras_path(self) -> Path:
+        """Where One-2-3-45 keeps the cameras of its views."""
+        return self.job.folder / CAMERAS_FILE
+
+    def viewpoint(self) -> dict[str, object]:
+        """What stands for the cameras of the views in a record.
+
+        Raises:
+            ArtifactError: when the file of cameras is missing or damaged.
+        """
+        if self.request.engine is Engine.ONE2345:
+            read_cameras(self.cameras_path)
+            return {"cameras": sha256_of(self.cameras_path)}
+        return {"rig": asdict(self.rig)}
+
     def cameras(self) -> Cameras:
-        """The cameras of the job's views."""
+        """The cameras of the job's views.
+
+        Raises:
+            ArtifactError: when the file of cameras is missing or damaged.
+        """
+        if self.request.engine is Engine.ONE2345:
+            return read_cameras(self.cameras_path).cameras
         return self.fitted_rig().cameras()
 
     def fitted_rig(self) -> ViewRig:
@@ -146,5 +192,8 @@ class Work:
         return fitted(self.rig, self.views()) if self.rig.follows_picture else self.rig
 
     def views(self) -> Float[Tensor, "v 4 h w"]:
-        """The six views of the job; a sheet without transparency gets silhouettes."""
-        return with_silhouettes(read_views(self.job.path(Stage.VIEWS)))
+        """The views of the job; a sheet without transparency gets silhouettes."""
+        path = self.job.path(Stage.VIEWS)
+        if self.request.engine is Engine.ONE2345:
+            return with_silhouettes(read_sheet(path, read_cameras(self.cameras_path)))
+        return with_silhouettes(read_views(path))

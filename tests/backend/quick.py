@@ -11,7 +11,8 @@ from backend.protocol import Event, Preset, Request
 
 def quick_presets() -> dict[Preset, presets.PresetValues]:
     """Every preset with as little work as possible."""
-    small = {"view_steps": 2, "occupancy_steps": 2, "shape_steps": 2, "texture_iterations": 2}
+    steps = ("view_steps", "occupancy_steps", "shape_steps", "texture_iterations", "anchor_steps")
+    small = dict.fromkeys(steps, 2) | {"neighbour_steps": 1, "sdf_resolution": 32}
     return {
         name: replace(values, faces=200, texture_px=64, **small) for name, values in presets.PRESETS.items()
     }

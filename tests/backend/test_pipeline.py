@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from backend import pipeline, work
+from backend import stage_rules, work
 from backend.artifact_files import read_occupancy, write_occupancy
 from backend.errors import ArtifactError, Cancelled, GpuMemoryError, WeightsError
 from backend.geometry.glb_reader import read_glb, read_textured_glb
@@ -192,7 +192,7 @@ def test_full_graphics_card_names_the_lower_preset(tmp_path, request_, monkeypat
     def fail(*args, **kwargs):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(pipeline, "generate_views", fail)
+    monkeypatch.setattr(stage_rules, "generate_views", fail)
     with pytest.raises(GpuMemoryError, match="views; use the preset draft"):
         run_job(tmp_path, request_)
     cheapest = Request(image=request_.image, weights=request_.weights, preset=Preset.DRAFT)
