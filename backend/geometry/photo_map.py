@@ -64,7 +64,7 @@ ColoursOf = Callable[[Float[Tensor, "n 3"]], Float[Tensor, "n 3"]]
 
 @dataclass(frozen=True, slots=True)
 class PhotoMap:
-    """The picture over a mesh.
+    """The picture over a mesh, on the device of its rays.
 
     Attributes:
         picture: Colours, continued beyond the object's outline.
@@ -81,17 +81,17 @@ class PhotoMap:
     gain: Float[Tensor, "3 m m"]
 
     def look(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
-        """sRGB colours of points of the surface and their weights; 0 where the picture does not show them."""
-        uv, depth = self.camera.project(points.cpu())
+        """sRGB colours and weights of points of the surface; 0 where the picture does not show them."""
+        uv, depth = self.camera.project(points)
         weights = sampled(self.weight, uv)[:, 0]
         weights = weights * ((depth > 0) & ((uv > 0) & (uv < 1)).all(dim=1))
         index = weights.nonzero()[:, 0]
         eyes = self.camera.position.expand(len(index), 3)
-        weights[index] *= self.bvh.is_visible(points.cpu()[index], eyes, slack=SLACK).cpu()
+        weights[index] *= self.bvh.is_visible(points[index], eyes, slack=SLACK)
         at = uv[index] + sampled(self.shift, uv[index])
-        colours = torch.zeros(len(points), 3)
+        colours = torch.zeros(len(points), 3, device=points.device)
         colours[index] = (sampled(self.picture, at) * sampled(self.gain, uv[index])).clamp(0, 1)
-        return colours.to(points.device), weights.to(points.device)
+        return colours, weights
 
 
 def lay_over(
@@ -132,7 +132,8 @@ def lay_over(
     views = rearrange(views, "(h w) c -> c h w", h=MAP_PX)
     trust = _trust(theirs, views, loose)
     gain = _gain(theirs, views, loose, trust, reach=LIGHT_REACH_PX / view_px)
-    return PhotoMap(camera, bvh, beyond, moving, torch.lerp(loose[None], strict[None], trust), gain)
+    weight = torch.lerp(loose[None], strict[None], trust)
+    return PhotoMap(camera, bvh, *(values.to(bvh.device) for values in (beyond, moving, weight, gain)))
 
 
 def _moved(values: Float[Tensor, "c m m"], shift: Float[Tensor, "2 m m"]) -> Float[Tensor, "c m m"]:
