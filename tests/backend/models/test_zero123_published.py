@@ -25,8 +25,8 @@ from tests.backend.models.zero123_layouts import LAYOUTS, SCHEDULER, write_json,
 
 VAE: dict[str, Json] = {
     "block_out_channels": [128, 256, 512, 512],
-    "down_block_types": ["DownEncoderBlock2D"] * 4,
-    "up_block_types": ["UpDecoderBlock2D"] * 4,
+    "down_block_types": [*("DownEncoderBlock2D",) * 4],
+    "up_block_types": [*("UpDecoderBlock2D",) * 4],
     "layers_per_block": 2,
 }
 TILE = replace(ZERO123_LAYOUT, tile_px=32)
