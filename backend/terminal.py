@@ -27,6 +27,19 @@ def private_stdout() -> Iterator[BinaryIO]:
         os.close(kept)
 
 
+def take_stdin() -> int:
+    """Stdin for commands alone: a duplicate of it to read from; whoever else looks finds it empty.
+
+    On Windows many libraries, numpy's among them, look at stdin while they are loaded, and a pipe that a
+    thread waits at makes everybody wait who looks at it: the process would hang until the next command.
+    """
+    kept = os.dup(0)
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return kept
+
+
 class JsonEvents:
     """Writes every event as one line of JSON."""
 

@@ -37,7 +37,7 @@ from backend.protocol import (
     parse_json,
 )
 from backend.storage import data_root
-from backend.terminal import private_stdout
+from backend.terminal import private_stdout, take_stdin
 from backend.turns import turn
 
 log = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ def main() -> int:
     )
     die_with_parent()
     with private_stdout() as sink:
-        return _serve_on(Channel(os.dup(0), sink))
+        return _serve_on(Channel(take_stdin(), sink))
 
 
 def _serve_on(channel: Channel) -> int:

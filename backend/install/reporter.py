@@ -1,7 +1,6 @@
 """What the installer tells while it works, and how it hears that it is to stop."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import BinaryIO, TextIO
 from backend.errors import Cancelled
 from backend.installation import InstallEvent, Step, encode_event
 from backend.packages import Watch
+from backend.terminal import take_stdin
 
 _REPORT_S = 0.2
 _MIB = 1 << 20
@@ -81,11 +81,11 @@ class Reporter:
 
     def listen(self) -> None:
         """Stop when stdin ends or a line comes: the only command there is."""
-        threading.Thread(target=self._read_stdin, name="commands", daemon=True).start()
+        threading.Thread(target=self._wait_for, args=(take_stdin(),), name="commands", daemon=True).start()
 
-    def _read_stdin(self) -> None:
+    def _wait_for(self, source: int) -> None:
         try:
-            os.read(sys.stdin.fileno(), 1)
+            os.read(source, 1)
         finally:
             self.is_stopping.set()
 
