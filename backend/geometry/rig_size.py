@@ -10,8 +10,8 @@ from torch import Tensor
 from backend.geometry.cameras import UNIT_RADIUS, ViewRig
 from backend.geometry.framing import MIN_ALPHA
 
-MARGIN = 1.02
-"""The farthest point of an object is rarely seen from exactly the side."""
+MARGIN = 1.04
+"""The farthest point of an object is rarely seen from exactly the side: the mean over the sample objects."""
 
 
 def fitted(rig: ViewRig, views: Float[Tensor, "v 4 h w"]) -> ViewRig:
