@@ -181,7 +181,7 @@ def _kinds(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_train_arguments(parser, learning_rate=6e-4, batch_size=64)
-    add_pool_arguments(parser, groups=48, steps_per_group=10)
+    add_pool_arguments(parser, groups=48, steps_per_group=6)
     add_compile_argument(parser)
     loss = Zero123Loss()
     parser.add_argument("--vae", type=Path, required=True, help="folder of the autoencoder's weights")
