@@ -20,9 +20,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, get_args
 
-from .protocol import Cancelled, Failed, Json, ProtocolError, from_data, parse_json, to_data
+from .protocol import Cancelled, Failed, Json, ProtocolError, decode, from_data, parse_json
 
 STATE_FILE = "state.json"
 COMPLETE_FILE = "complete.json"
@@ -53,14 +53,7 @@ class Installed:
 
 InstallEvent = Step | Installed | Failed | Cancelled
 
-_EVENTS: dict[str, type[Step] | type[Installed] | type[Failed] | type[Cancelled]] = {
-    cls.TYPE: cls for cls in (Step, Installed, Failed, Cancelled)
-}
-
-
-def encode_event(event: InstallEvent) -> bytes:
-    """An event as one line of ASCII JSON, ending in a newline."""
-    return json.dumps({"type": event.TYPE, **to_data(event)}, separators=(",", ":")).encode("ascii") + b"\n"
+_EVENTS = {cls.TYPE: cls for cls in get_args(InstallEvent)}
 
 
 def decode_event(line: bytes) -> InstallEvent:
@@ -69,11 +62,7 @@ def decode_event(line: bytes) -> InstallEvent:
     Raises:
         ProtocolError: it is no such message.
     """
-    data = parse_json(line)
-    kind = data.pop("type", None) if isinstance(data, dict) else None
-    if not isinstance(kind, str) or kind not in _EVENTS:
-        raise ProtocolError(f"unknown message type {kind!r}")
-    return from_data(_EVENTS[kind], data)
+    return decode(line, _EVENTS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

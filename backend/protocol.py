@@ -17,7 +17,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, TypeVar, get_args
+from typing import ClassVar, Protocol, TypeVar, get_args, runtime_checkable
 
 from .records import Json, ProtocolError, brief, from_data, parse_json, to_data
 
@@ -364,7 +364,14 @@ _COMMANDS = {cls.TYPE: cls for cls in get_args(Command)}
 _EVENTS = {cls.TYPE: cls for cls in get_args(Event)}
 
 
-def encode(message: Command | Event) -> bytes:
+@runtime_checkable
+class Tagged(Protocol):
+    """A message of any kind: a dataclass that knows its own word."""
+
+    TYPE: ClassVar[str]
+
+
+def encode(message: Tagged) -> bytes:
     """A message as one line of ASCII JSON, ending in a newline."""
     data = {"type": message.TYPE, **to_data(message)}
     try:
@@ -379,12 +386,12 @@ def encode(message: Command | Event) -> bytes:
 
 def decode_command(line: bytes) -> Command:
     """Read what the add-on wrote."""
-    return _decode(line, _COMMANDS)
+    return decode(line, _COMMANDS)
 
 
 def decode_event(line: bytes) -> Event:
     """Read what the backend wrote."""
-    return _decode(line, _EVENTS)
+    return decode(line, _EVENTS)
 
 
 class LineBuffer:
@@ -405,7 +412,12 @@ class LineBuffer:
 Message = TypeVar("Message")
 
 
-def _decode(line: bytes, classes: Mapping[str, type[Message]]) -> Message:
+def decode(line: bytes, classes: Mapping[str, type[Message]]) -> Message:
+    """Read a message of one of these classes, which are known by their words.
+
+    Raises:
+        ProtocolError: it is none.
+    """
     if len(line) > MAX_LINE_BYTES:
         raise ProtocolError(f"a line is longer than {MAX_LINE_BYTES} bytes")
     data = parse_json(line)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from backend.errors import Cancelled
-from backend.installation import InstallEvent, Step, encode_event
+from backend.installation import InstallEvent, Step
 from backend.packages import Watch
+from backend.protocol import encode
 from backend.terminal import take_stdin
 
 _REPORT_S = 0.2
@@ -74,7 +75,7 @@ class Reporter:
         if self._sink is None:
             return
         try:
-            self._sink.write(encode_event(event))
+            self._sink.write(encode(event))
             self._sink.flush()
         except OSError:
             self.is_stopping.set()

@@ -1,6 +1,6 @@
 """From the extension zip to the first mesh on a fresh profile, by the operators that the buttons call.
 
-    python -m tests.endurance.first_mesh EXTENSION.zip PICTURE FOLDER [--kit FOLDER]
+    python -m tests.endurance.first_mesh EXTENSION.zip PICTURE FOLDER [--kit FOLDER] [--torch BUILD]
 
 Prints one line of JSON: seconds of each part, bytes downloaded, clicks. Needs bpy, and the network or a kit.
 """
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("picture")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kit")
+    parser.add_argument("--torch", default="", help="build of torch instead of the one that fits")
     options = parser.parse_args()
     os.environ["BLENDER_USER_RESOURCES"] = str(options.folder / "blender")
     os.environ["ONE2345_DATA"] = str(options.folder / "data")
@@ -55,11 +56,11 @@ def main() -> None:
     facts["enabled"] = MODULE in bpy.context.preferences.addons
     mark("extension_s", clicks=2)
     if options.kit:
-        bpy.ops.one2345.install_from_folder(directory=options.kit)
+        bpy.ops.one2345.install_from_folder(directory=options.kit, torch=options.torch)
         mark("install_s", clicks=2)
     else:
         bpy.context.preferences.system.use_online_access = True
-        bpy.ops.one2345.install()
+        bpy.ops.one2345.install(torch=options.torch)
         mark("install_s", clicks=2)
     state = sys.modules[f"{MODULE}.addon.installer.state"]
     facts["installation"] = f"{state.INSTALLATION.phase.value}: {state.INSTALLATION.message}"
