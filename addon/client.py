@@ -18,6 +18,7 @@ from .diagnosis import Diagnosis, diagnose
 from .errors import AddonError, BackendError
 from .launch import Launch, log_tail, start_process
 from .orphans import kill_tree, let_go
+from .texts import tr
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Client:
         self._check_deaths()
         self._move(State.STARTING)
         self.error, self.ready, self.diagnosis = "", None, None
-        self._reason = "The backend was stopped."
+        self._reason = tr("The backend was stopped.")
         self._jobs, self._cancelled = {}, set()
         self._launch, self._is_to_resume = launch, False
         self._cancel_until = self._terminate_at = self._kill_at = _NEVER
@@ -122,10 +123,11 @@ class Client:
         """Refuse to go on starting what dies at once."""
         is_full = len(self._deaths) == MAX_DEATHS
         if is_full and time.monotonic() - self._deaths[0] < DEATHS_WITHIN_S:
-            raise BackendError(
-                f"The backend died {MAX_DEATHS} times within a minute. {self.error} "
+            text = (
+                "The backend died {count} times within a minute. {reason} "
                 "Click Repair in the add-on preferences, or wait a minute and generate again."
             )
+            raise BackendError(tr(text, count=MAX_DEATHS, reason=self.error))
 
     def submit(self, message: protocol.Submit) -> None:
         """Hand over a job; a process that is still starting takes it when it is ready.
@@ -217,10 +219,12 @@ class Client:
         found = (hello.protocol, hello.backend)
         wanted = (protocol.PROTOCOL_VERSION, protocol.BACKEND_VERSION)
         if found != wanted:
-            self._give_up(
-                f"The backend is version {hello.backend} (protocol {hello.protocol}), but this add-on is "
-                f"{wanted[1]} (protocol {wanted[0]}). Restart Blender after an upgrade."
+            text = (
+                "The backend is version {theirs} (protocol {their_protocol}), but this add-on is "
+                "{ours} (protocol {our_protocol}). Restart Blender after an upgrade."
             )
+            numbers = {"their_protocol": found[0], "our_protocol": wanted[0]}
+            self._give_up(tr(text, theirs=found[1], ours=wanted[1], **numbers))
 
     def _give_up(self, reason: str) -> None:
         """End a process that cannot work; its jobs fail with `reason`."""
@@ -295,7 +299,7 @@ class Client:
 
     def _open_channel(self) -> Channel[protocol.Event]:
         if self._channel is None or self.state is State.STOPPING:
-            raise BackendError("The backend is not running.")
+            raise BackendError(tr("The backend is not running."))
         return self._channel
 
     def _move(self, state: State) -> None:

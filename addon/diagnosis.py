@@ -5,6 +5,8 @@ import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .texts import tr
+
 
 class Remedy(StrEnum):
     """What helps; the panel offers it as a button."""
@@ -109,21 +111,20 @@ def diagnose(returncode: int | None, tail: list[str]) -> Diagnosis:
     last = tail[-1].strip() if tail else ""
     for pattern, found in _SIGNS:
         if re.search(pattern, text, re.IGNORECASE):
-            return Diagnosis(found.sentence.format(last=last), found.action, found.remedy)
+            return Diagnosis(tr(found.sentence, last=last), tr(found.action), found.remedy)
     if returncode is not None and returncode == -getattr(signal, "SIGKILL", 9):
         return Diagnosis(
-            "The system killed the backend, most likely for want of memory.",
-            "Try a lower quality.",
+            tr("The system killed the backend, most likely for want of memory."),
+            tr("Try a lower quality."),
             Remedy.LOWER,
         )
-    return Diagnosis(
-        _crash(returncode, last), "Generate again; if that does not help, open the log.", Remedy.RETRY
-    )
+    action = tr("Generate again; if that does not help, open the log.")
+    return Diagnosis(_crash(returncode, last).strip(), action, Remedy.RETRY)
 
 
 def _crash(returncode: int | None, last: str) -> str:
     if returncode is not None and returncode < 0:
-        return f"The backend crashed (signal {-returncode}). {last}".strip()
+        return tr("The backend crashed (signal {number}). {last}", number=-returncode, last=last)
     if returncode is not None and (name := _WINDOWS_CRASHES.get(returncode & 0xFFFFFFFF)):
-        return f"The backend crashed ({name}). {last}".strip()
-    return f"The backend ended unexpectedly (exit code {returncode}). {last}".strip()
+        return tr("The backend crashed ({name}). {last}", name=tr(name), last=last)
+    return tr("The backend ended unexpectedly (exit code {code}). {last}", code=returncode, last=last)

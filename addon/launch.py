@@ -13,6 +13,7 @@ from pathlib import Path
 from ..backend.installation import STATE_FILE, State, lock_digests, read_state
 from .errors import BackendError, SetupError
 from .orphans import tie
+from .texts import tr
 
 EXTENSION_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds `addon` and `backend`."""
@@ -99,13 +100,14 @@ def find_python(chosen: str, environment: Mapping[str, str], data_root: Path | N
     named = chosen or environment.get("ONE2345_PYTHON", "")
     if named:
         if not Path(named).is_file():
-            raise SetupError(f"There is no Python at {named}. Choose another in the add-on preferences.")
+            text = "There is no Python at {path}. Choose another in the add-on preferences."
+            raise SetupError(tr(text, path=named))
         return Path(named).absolute()  # not resolved: an environment is known by its own path
     if data_root is not None and (state := installed_state(data_root)) is not None:
         return _installed_python(state, data_root)
     beside = EXTENSION_ROOT / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not beside.is_file():
-        raise SetupError("The backend is not installed yet. Install it in the add-on preferences.")
+        raise SetupError(tr("The backend is not installed yet. Install it in the add-on preferences."))
     return beside
 
 
@@ -137,9 +139,9 @@ def is_current(state: State) -> bool:
 
 def _installed_python(state: State, data_root: Path) -> Path:
     if not state.is_whole(data_root):
-        raise SetupError("The installed backend is damaged. Click Repair in the add-on preferences.")
+        raise SetupError(tr("The installed backend is damaged. Click Repair in the add-on preferences."))
     if not is_current(state):
-        raise SetupError("This version needs newer packages. Click Update in the add-on preferences.")
+        raise SetupError(tr("This version needs newer packages. Click Update in the add-on preferences."))
     return state.python_in(data_root)
 
 
@@ -206,10 +208,8 @@ def start_process(launch: Launch) -> tuple[subprocess.Popen[bytes], Path]:
                 start_new_session=True,  # Ctrl+C in Blender's terminal is for Blender alone
             )
         except OSError as error:
-            raise BackendError(
-                f"Cannot start {launch.python}: {error.strerror or error}. "
-                "Choose the backend's Python in the add-on preferences."
-            ) from error
+            text = "Cannot start {path}: {reason}. Choose the backend's Python in the add-on preferences."
+            raise BackendError(tr(text, path=launch.python, reason=error.strerror or error)) from error
     tie(process)
     return process, log_path
 
@@ -236,8 +236,6 @@ def _new_log(data_root: Path, log_name: str = "backend") -> Path:
                 path.unlink(missing_ok=True)
         (folder / name).touch()
     except OSError as error:
-        raise SetupError(
-            f"Cannot write to the data folder {data_root}: {error.strerror}. "
-            "Choose another in the add-on preferences."
-        ) from error
+        text = "Cannot write to the data folder {path}: {reason}. Choose another in the add-on preferences."
+        raise SetupError(tr(text, path=data_root, reason=error.strerror)) from error
     return folder / name

@@ -11,6 +11,7 @@ from ..backend.protocol import Device
 from .errors import SetupError
 from .launch import Launch, default_data_root, find_python
 from .package import PACKAGE
+from .texts import tr
 
 DEVICES = (
     (Device.AUTO.name, "Auto", "The fastest device of this computer"),
@@ -54,7 +55,7 @@ class ONE2345_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "data_root")
         layout.prop(self, "python")
         root = data_root(self)
-        layout.label(text=f"Files are kept in {root}", icon="FILE_FOLDER", translate=False)
+        layout.label(text=tr("Files are kept in {path}", path=root), icon="FILE_FOLDER", translate=False)
         for draw in SECTIONS:
             draw(context, layout, root)
 
@@ -67,7 +68,7 @@ def preferences(context: bpy.types.Context) -> ONE2345_AP_preferences:
     """
     addon = context.preferences.addons.get(PACKAGE)
     if addon is None:
-        raise SetupError("The One2345 add-on is not enabled.")
+        raise SetupError(tr("The One2345 add-on is not enabled."))
     return addon.preferences  # type: ignore[return-value]  # of the class above
 
 

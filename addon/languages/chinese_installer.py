@@ -1,4 +1,4 @@
-"""Simplified Chinese: what the installer says."""
+"""Simplified Chinese: what installation, preferences and the process of the backend say."""
 
 from collections.abc import Mapping
 
@@ -194,4 +194,105 @@ TEXTS: Mapping[str, str] = {
         "约需下载 {size} GB（有 NVIDIA 显卡时 {cuda} GB）到 {path}：PyTorch 和其他开源软件包，以及一个模型"
         "（{models}）。不会更改这台电脑上的其他内容。"
     ),
+    "Download Model": "下载模型",
+    "Import Model": "导入模型",
+    "Remove Model": "移除模型",
+    "Delete a model's files; it can be downloaded again": "删除模型的文件；可以重新下载",
+    "Download a model, after its licence was shown": "显示许可后下载模型",
+    "Take a model over from a folder that holds its files": "从包含其文件的文件夹导入模型",
+    "Check every file and make the environment anew; only what is damaged is downloaded again": (
+        "检查每个文件并重建环境；只重新下载损坏的部分"
+    ),
+    "Download and install what One2345 computes with": "下载并安装 One2345 计算所需的内容",
+    "Downloads that were kept": "保留的下载内容",
+    "Install from a Folder": "从文件夹安装",
+    "Install without the network, from a folder made by build.py offline": (
+        "无需网络，从 build.py offline 生成的文件夹安装"
+    ),
+    "Models": "模型",
+    "Move models, jobs and downloads to another folder, then install there from them": (
+        "将模型、任务和下载内容移动到其他文件夹，并在那里重新安装"
+    ),
+    "Move to...": "移动到...",
+    "Open the installer's log": "打开安装程序的日志",
+    "Packages and Python": "软件包和 Python",
+    "Remove what was installed; jobs and their meshes stay": "移除已安装的内容；任务及其网格会保留",
+    "Save Diagnostics": "保存诊断信息",
+    "Stop the installer; what it downloaded is kept": "停止安装程序；已下载的内容会保留",
+    "Write all that helps to find a fault into one file, and show it; nothing is sent": (
+        "将有助于查错的信息写入一个文件并显示；不会发送任何内容"
+    ),
+    "Folder...": "文件夹...",
+    "The installation is damaged. Repair fetches only what is missing.": "安装已损坏。修复只获取缺失的部分。",
+    "This version needs newer packages. The installed ones stay until the new ones work.": (
+        "此版本需要更新的软件包。新的可用之前会保留已安装的。"
+    ),
+    "Files are kept in {path}": "文件保存在 {path}",
+    "Folder of models, jobs and logs; empty takes the system's place for user data": (
+        "模型、任务和日志的文件夹；留空则使用系统的用户数据位置"
+    ),
+    "Python environment of your own for the backend; empty takes the installed one": (
+        "后端使用的自定义 Python 环境；留空则使用已安装的"
+    ),
+    "The One2345 add-on is not enabled.": "未启用 One2345 插件。",
+    "A library of the system is missing; the log names it.": "缺少系统库；日志中有其名称。",
+    "Allow the data folder in its settings, then click Repair in the add-on preferences.": (
+        "请在其设置中允许数据文件夹，然后在插件偏好设置中点击修复。"
+    ),
+    "Another program holds or blocks a file, most likely the antivirus.": (
+        "其他程序（很可能是杀毒软件）占用或阻止了文件。"
+    ),
+    "Click Repair in the add-on preferences.": "请在插件偏好设置中点击修复。",
+    "Click Repair in the add-on preferences; it takes the packages for this card.": (
+        "请在插件偏好设置中点击修复；它会使用适合此显卡的软件包。"
+    ),
+    "Free some space, or choose another data folder in the add-on preferences.": (
+        "请释放空间，或在插件偏好设置中选择其他数据文件夹。"
+    ),
+    "Generate again; if that does not help, open the log.": "请重新生成；若无效，请打开日志。",
+    "Install Microsoft's 'Visual C++ Redistributable x64', then generate again.": (
+        "请安装 Microsoft 的“Visual C++ Redistributable x64”，然后重新生成。"
+    ),
+    "Install it, then generate again.": "请安装后重新生成。",
+    "Install the newest driver, then generate again.": "请安装最新驱动，然后重新生成。",
+    "The NVIDIA driver is too old for the installed packages.": "NVIDIA 驱动太旧，不适用于已安装的软件包。",
+    "The backend crashed (signal {number}). {last}": "后端崩溃（信号 {number}）。{last}",
+    "The backend crashed ({name}). {last}": "后端崩溃（{name}）。{last}",
+    "The backend ended unexpectedly (exit code {code}). {last}": "后端意外结束（退出代码 {code}）。{last}",
+    "The backend ran out of memory.": "后端内存不足。",
+    "The backend's Python environment is incomplete ({last}).": "后端的 Python 环境不完整（{last}）。",
+    "The disk is full.": "磁盘已满。",
+    "The installed packages do not fit this graphics card.": "已安装的软件包不适用于此显卡。",
+    "The system killed the backend, most likely for want of memory.": "系统终止了后端，很可能是内存不足。",
+    "Try a lower quality.": "请尝试较低的质量。",
+    "Windows lacks the Visual C++ runtime.": "Windows 缺少 Visual C++ 运行库。",
+    "There is no Python at {path}. Choose another in the add-on preferences.": (
+        "{path} 处没有 Python。请在插件偏好设置中选择其他。"
+    ),
+    "The backend is not installed yet. Install it in the add-on preferences.": (
+        "后端尚未安装。请在插件偏好设置中安装。"
+    ),
+    "The installed backend is damaged. Click Repair in the add-on preferences.": (
+        "已安装的后端已损坏。请在插件偏好设置中点击修复。"
+    ),
+    "This version needs newer packages. Click Update in the add-on preferences.": (
+        "此版本需要更新的软件包。请在插件偏好设置中点击更新。"
+    ),
+    "Cannot start {path}: {reason}. Choose the backend's Python in the add-on preferences.": (
+        "无法启动 {path}：{reason}。请在插件偏好设置中选择后端的 Python。"
+    ),
+    "Cannot write to the data folder {path}: {reason}. Choose another in the add-on preferences.": (
+        "无法写入数据文件夹 {path}：{reason}。请在插件偏好设置中选择其他文件夹。"
+    ),
+    "The backend was stopped.": "后端已停止。",
+    "The backend died {count} times within a minute. {reason} Click Repair in the add-on "
+    "preferences, or wait a minute and generate again.": (
+        "后端在一分钟内终止了 {count} 次。{reason}请在插件偏好设置中点击修复，或等待一分钟后重新生成。"
+    ),
+    "The backend is version {theirs} (protocol {their_protocol}), but this add-on is {ours} "
+    "(protocol {our_protocol}). Restart Blender after an upgrade.": (
+        "后端版本为 {theirs}（协议 {their_protocol}），而插件版本为 {ours}（协议 {our_protocol}）。"
+        "升级后请重启 Blender。"
+    ),
+    "The backend is not running.": "后端未运行。",
 }

@@ -1,4 +1,4 @@
-"""German: what the installer says."""
+"""German: what installation, preferences and the process of the backend say."""
 
 from collections.abc import Mapping
 
@@ -230,4 +230,138 @@ TEXTS: Mapping[str, str] = {
         "Etwa {size} GB zu laden ({cuda} GB mit einer NVIDIA-Karte), nach {path}: PyTorch und andere "
         "quelloffene Pakete und ein Modell ({models}). Sonst ändert sich auf diesem Rechner nichts."
     ),
+    "Download Model": "Modell herunterladen",
+    "Import Model": "Modell übernehmen",
+    "Remove Model": "Modell entfernen",
+    "Delete a model's files; it can be downloaded again": (
+        "Die Dateien eines Modells löschen; es lässt sich neu herunterladen"
+    ),
+    "Download a model, after its licence was shown": (
+        "Ein Modell herunterladen, nachdem seine Lizenz gezeigt wurde"
+    ),
+    "Take a model over from a folder that holds its files": (
+        "Ein Modell aus einem Ordner übernehmen, der seine Dateien enthält"
+    ),
+    "Check every file and make the environment anew; only what is damaged is downloaded again": (
+        "Jede Datei prüfen und die Umgebung neu machen; nur Beschädigtes wird neu geladen"
+    ),
+    "Download and install what One2345 computes with": (
+        "Herunterladen und installieren, womit One2345 rechnet"
+    ),
+    "Downloads that were kept": "Behaltene Downloads",
+    "Install from a Folder": "Aus einem Ordner installieren",
+    "Install without the network, from a folder made by build.py offline": (
+        "Ohne Netz installieren, aus einem Ordner von build.py offline"
+    ),
+    "Models": "Modelle",
+    "Move models, jobs and downloads to another folder, then install there from them": (
+        "Modelle, Aufträge und Downloads in einen anderen Ordner verschieben, dann dort daraus installieren"
+    ),
+    "Move to...": "Verschieben nach ...",
+    "Open the installer's log": "Das Protokoll des Installierers öffnen",
+    "Packages and Python": "Pakete und Python",
+    "Remove what was installed; jobs and their meshes stay": (
+        "Entfernen, was installiert wurde; Aufträge und ihre Netze bleiben"
+    ),
+    "Save Diagnostics": "Diagnose sichern",
+    "Stop the installer; what it downloaded is kept": (
+        "Den Installierer anhalten; was er geladen hat, bleibt"
+    ),
+    "Write all that helps to find a fault into one file, and show it; nothing is sent": (
+        "Alles, was bei der Fehlersuche hilft, in eine Datei schreiben und zeigen; nichts wird gesendet"
+    ),
+    "Folder...": "Ordner ...",
+    "The installation is damaged. Repair fetches only what is missing.": (
+        "Die Installation ist beschädigt. Reparieren holt nur, was fehlt."
+    ),
+    "This version needs newer packages. The installed ones stay until the new ones work.": (
+        "Diese Version braucht neuere Pakete. Die installierten bleiben, bis die neuen gehen."
+    ),
+    "Files are kept in {path}": "Dateien liegen in {path}",
+    "Folder of models, jobs and logs; empty takes the system's place for user data": (
+        "Ordner für Modelle, Aufträge und Protokolle; leer ist der Ort des Systems für Nutzerdaten"
+    ),
+    "Python environment of your own for the backend; empty takes the installed one": (
+        "Eigene Python-Umgebung für das Backend; leer ist die installierte"
+    ),
+    "The One2345 add-on is not enabled.": "Das Add-on One2345 ist nicht eingeschaltet.",
+    "A library of the system is missing; the log names it.": (
+        "Eine Bibliothek des Systems fehlt; das Protokoll nennt sie."
+    ),
+    "Allow the data folder in its settings, then click Repair in the add-on preferences.": (
+        "Den Datenordner dort erlauben, dann in den Einstellungen des Add-ons auf Reparieren klicken."
+    ),
+    "Another program holds or blocks a file, most likely the antivirus.": (
+        "Ein anderes Programm hält oder sperrt eine Datei, wohl der Virenschutz."
+    ),
+    "Click Repair in the add-on preferences.": ("In den Einstellungen des Add-ons auf Reparieren klicken."),
+    "Click Repair in the add-on preferences; it takes the packages for this card.": (
+        "In den Einstellungen des Add-ons auf Reparieren klicken; es nimmt die Pakete für diese Karte."
+    ),
+    "Free some space, or choose another data folder in the add-on preferences.": (
+        "Platz schaffen oder in den Einstellungen des Add-ons einen anderen Datenordner wählen."
+    ),
+    "Generate again; if that does not help, open the log.": (
+        "Noch einmal erzeugen; wenn das nicht hilft, das Protokoll öffnen."
+    ),
+    "Install Microsoft's 'Visual C++ Redistributable x64', then generate again.": (
+        "Microsofts 'Visual C++ Redistributable x64' installieren, dann noch einmal erzeugen."
+    ),
+    "Install it, then generate again.": "Sie installieren, dann noch einmal erzeugen.",
+    "Install the newest driver, then generate again.": (
+        "Den neuesten Treiber installieren, dann noch einmal erzeugen."
+    ),
+    "The NVIDIA driver is too old for the installed packages.": (
+        "Der NVIDIA-Treiber ist zu alt für die installierten Pakete."
+    ),
+    "The backend crashed (signal {number}). {last}": ("Das Backend ist abgestürzt (Signal {number}). {last}"),
+    "The backend crashed ({name}). {last}": "Das Backend ist abgestürzt ({name}). {last}",
+    "The backend ended unexpectedly (exit code {code}). {last}": (
+        "Das Backend endete unerwartet (Code {code}). {last}"
+    ),
+    "The backend ran out of memory.": "Dem Backend ging der Speicher aus.",
+    "The backend's Python environment is incomplete ({last}).": (
+        "Die Python-Umgebung des Backends ist unvollständig ({last})."
+    ),
+    "The disk is full.": "Die Platte ist voll.",
+    "The installed packages do not fit this graphics card.": (
+        "Die installierten Pakete passen nicht zu dieser Grafikkarte."
+    ),
+    "The system killed the backend, most likely for want of memory.": (
+        "Das System hat das Backend beendet, wohl aus Speichermangel."
+    ),
+    "Try a lower quality.": "Eine geringere Qualität versuchen.",
+    "Windows lacks the Visual C++ runtime.": "Windows fehlt die Visual-C++-Laufzeit.",
+    "There is no Python at {path}. Choose another in the add-on preferences.": (
+        "Bei {path} ist kein Python. In den Einstellungen des Add-ons ein anderes wählen."
+    ),
+    "The backend is not installed yet. Install it in the add-on preferences.": (
+        "Das Backend ist noch nicht installiert. In den Einstellungen des Add-ons installieren."
+    ),
+    "The installed backend is damaged. Click Repair in the add-on preferences.": (
+        "Das installierte Backend ist beschädigt. In den Einstellungen des Add-ons auf Reparieren klicken."
+    ),
+    "This version needs newer packages. Click Update in the add-on preferences.": (
+        "Diese Version braucht neuere Pakete. In den Einstellungen des Add-ons auf Aktualisieren klicken."
+    ),
+    "Cannot start {path}: {reason}. Choose the backend's Python in the add-on preferences.": (
+        "{path} lässt sich nicht starten: {reason}. In den Einstellungen des Add-ons das Python "
+        "des Backends wählen."
+    ),
+    "Cannot write to the data folder {path}: {reason}. Choose another in the add-on preferences.": (
+        "In den Datenordner {path} lässt sich nicht schreiben: {reason}. In den Einstellungen "
+        "des Add-ons einen anderen wählen."
+    ),
+    "The backend was stopped.": "Das Backend wurde angehalten.",
+    "The backend died {count} times within a minute. {reason} Click Repair in the add-on "
+    "preferences, or wait a minute and generate again.": (
+        "Das Backend endete {count} Mal in einer Minute. {reason} In den Einstellungen des "
+        "Add-ons auf Reparieren klicken, oder eine Minute warten und noch einmal erzeugen."
+    ),
+    "The backend is version {theirs} (protocol {their_protocol}), but this add-on is {ours} "
+    "(protocol {our_protocol}). Restart Blender after an upgrade.": (
+        "Das Backend ist Version {theirs} (Protokoll {their_protocol}), dieses Add-on aber "
+        "{ours} (Protokoll {our_protocol}). Blender nach einer Aktualisierung neu starten."
+    ),
+    "The backend is not running.": "Das Backend läuft nicht.",
 }
