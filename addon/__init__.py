@@ -7,6 +7,8 @@ import bpy
 from . import (
     backend_operators,
     command,
+    download,
+    download_operators,
     job_operators,
     jobs,
     menus,
@@ -26,7 +28,6 @@ from . import (
     shape_editing,
     source_operators,
     status_bar,
-    text_download,
     text_operators,
     ticking,
     views_editing,
@@ -45,6 +46,7 @@ CLASSES = (
     *operators.CLASSES,
     *source_operators.CLASSES,
     *text_operators.CLASSES,
+    *download_operators.CLASSES,
     *job_operators.CLASSES,
     *backend_operators.CLASSES,
     *install_operators.CLASSES,
@@ -90,7 +92,7 @@ def unregister() -> None:
     """Take everything away again, the process included."""
     ticking.stop()
     jobs.stop_backend()
-    text_download.unregister()
+    download.unregister()
     install_timer.stop()
     atexit.unregister(jobs.stop_backend)
     atexit.unregister(install_timer.stop)

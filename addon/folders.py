@@ -80,6 +80,8 @@ def request_for(
             device=settings.device,
             stop_after=stop_after,
             text=settings.text,
+            engine=settings.engine,
+            weights=settings.weights,
         )
     except protocol.ProtocolError as error:
         raise JobError(tr("These settings cannot be used: {reason}.", reason=error)) from error

@@ -61,6 +61,8 @@ class Settings:
     use_photo: bool = True
     flat_base: bool = False
     device: protocol.Device = protocol.Device.AUTO
+    engine: protocol.Engine = protocol.Engine.ONE2345_PLUS
+    weights: str = "starter"
     text: protocol.TextRequest | None = None
     """The words that the picture was drawn from."""
     placement: Placement = field(default_factory=Placement)
@@ -132,8 +134,8 @@ class Job:
     @property
     def stages(self) -> list[protocol.Stage]:
         """The stages it goes through."""
-        order = list(protocol.Stage)
-        return order[: order.index(self.request.stop_after) + 1]
+        order = protocol.ENGINE_STAGES[self.request.engine]
+        return list(order[: order.index(self.request.stop_after) + 1])
 
     @property
     def can_continue(self) -> bool:
@@ -143,7 +145,7 @@ class Job:
     @property
     def possible_starts(self) -> list[protocol.Stage]:
         """The stages that can be made anew from what is finished."""
-        order = list(protocol.Stage)
+        order = protocol.ENGINE_STAGES[self.request.engine]
         return [
             stage for stage in order if all(before in self.finished for before in order[: order.index(stage)])
         ]

@@ -146,6 +146,8 @@ class ONE2345_OT_reuse_settings(_OnJob, bpy.types.Operator):
         panel.faces, panel.texture_px = request.faces or 0, request.texture_px or 0
         panel.use_photo, panel.flat_base = request.use_photo, request.flat_base
         panel.size = job.placement.size
+        panel.engine = request.engine.name
+        panel.choose_weights(request.weights)
         if request.text is not None:
             panel.prompt = request.text.prompt
         try:

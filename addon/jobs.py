@@ -338,7 +338,9 @@ def _follow(event: protocol.Event) -> Job | None:
 
 def _advance(job: Job, event: protocol.Progress | protocol.StageDone) -> None:
     if job.state is JobState.QUEUED and SESSION.launch is not None and not job.is_drawing:
-        known = timings.expected(SESSION.launch.data_root, device=device_name(), preset=job.request.preset)
+        known = timings.expected(
+            SESSION.launch.data_root, device=device_name(), kind=timings.kind_of(job.request)
+        )
         if known:
             job.expected, job.is_measured = known, True
     if isinstance(event, protocol.StageDone) and event.reused:
@@ -350,7 +352,7 @@ def _learn(job: Job) -> None:
     """Keep what the stages of a job took, for the next one's estimate."""
     if SESSION.launch is not None and job.is_mesh:
         root = SESSION.launch.data_root
-        timings.record(root, device=device_name(), preset=job.request.preset, seconds=job.finished)
+        timings.record(root, device=device_name(), kind=timings.kind_of(job.request), seconds=job.finished)
 
 
 def device_name() -> str:

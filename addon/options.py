@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.protocol import Device, Preset
+from ..backend.protocol import Device, Engine, Preset
+from .errors import SourceError
 from .job import Settings
 from .pictures import FILE_FILTER
 from .placement import Placement, Topology, Treatment
 from .placing import triple
 from .preferences import preferences
-from .properties import UNSAVED, current_scene, like_panel, scene_settings
+from .properties import UNSAVED, ONE2345_PG_settings, current_scene, like_panel, scene_settings
+from .texts import tr
 
 
 class PictureFile:
@@ -33,6 +35,8 @@ class JobOptions:
         image: str
         mask: str
         seed: int
+        engine: str
+        weights: str
         preset: str
         faces: int
         texture_px: int
@@ -56,6 +60,10 @@ class JobOptions:
             options=UNSAVED,
         )
         seed: like_panel("seed")
+        engine: like_panel("engine")
+        weights: bpy.props.StringProperty(
+            name="Weights", description="Name or folder; empty: the panel's", options=UNSAVED
+        )
         preset: like_panel("preset")
         faces: like_panel("faces")
         texture_px: like_panel("texture_px")
@@ -88,6 +96,8 @@ class JobOptions:
         return Settings(
             seed=self.seed if is_set("seed") else panel.seed,
             preset=Preset[self.preset if is_set("preset") else panel.preset],
+            engine=Engine[self.engine if is_set("engine") else panel.engine],
+            weights=self.weights or _weights_of(panel),
             faces=(self.faces if is_set("faces") else panel.faces) or None,
             texture_px=(self.texture_px if is_set("texture_px") else panel.texture_px) or None,
             use_photo=self.use_photo if is_set("use_photo") else panel.use_photo,
@@ -101,6 +111,12 @@ class JobOptions:
             ),
             treatment=panel_treatment(context),
         )
+
+
+def _weights_of(panel: ONE2345_PG_settings) -> str:
+    if not (weights := panel.chosen_weights()):
+        raise SourceError(tr("Choose the folder of the weights."))
+    return weights
 
 
 def panel_placement(context: bpy.types.Context) -> Placement:

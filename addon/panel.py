@@ -2,8 +2,8 @@
 
 import bpy
 
-from ..backend.protocol import Preset
-from . import jobs, operators, panel_progress, readiness, source_operators, timings
+from ..backend.protocol import Engine, Preset
+from . import download_operators, jobs, operators, panel_progress, readiness, source_operators, timings
 from .backend_operators import ONE2345_OT_open_log
 from .drawing import Tab, draw_preferences_button, draw_text, layout_of
 from .errors import AddonError
@@ -114,7 +114,10 @@ def usual_seconds(context: bpy.types.Context) -> dict[Preset, float]:
     except AddonError:
         return {}
     device = jobs.device_name() or timings.last_device(root)
-    return timings.usual_seconds(root, device=device)
+    settings = scene_settings(context)
+    return timings.usual_seconds(
+        root, device=device, engine=Engine[settings.engine], weights=settings.chosen_weights()
+    )
 
 
 def _draw_seed(layout: bpy.types.UILayout, settings: ONE2345_PG_settings) -> None:
@@ -131,7 +134,10 @@ def _draw_button(
     button.enabled = trouble is None
     button.scale_y = 1.6
     button.operator(operators.ONE2345_OT_generate.bl_idname, icon="MESH_MONKEY")
-    if trouble:
+    if trouble and trouble.cure == readiness.NETWORK:
+        missing = readiness.missing_network(context, scene_settings(context).weights)
+        download_operators.draw_download(context, layout, missing)
+    elif trouble:
         draw_text(context, layout, trouble.text, icon="INFO")
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator(source_operators.ONE2345_OT_open_picture.bl_idname, text="Open Picture...")

@@ -2,8 +2,10 @@
 
 import bpy
 
-from . import backend_operators, jobs
+from . import backend_operators, jobs, readiness
 from .client import State
+from .download_operators import draw_download
+from .downloadable import FOLDER, entry_of
 from .drawing import Tab, draw_preferences_button, draw_text, layout_of
 from .properties import scene_settings
 from .texts import tr
@@ -17,6 +19,31 @@ _STATE_TEXTS = {
     State.FAILED: "Failed",
 }
 _GIB = 2**30
+
+
+class ONE2345_PT_method(Tab, bpy.types.Panel):
+    """The method, and the networks that draw the views"""
+
+    bl_label = "Method"
+    bl_parent_id = "ONE2345_PT_generate"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw both choices, with the licence of what was chosen."""
+        layout = layout_of(self)
+        settings = scene_settings(context)
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "engine")
+        column.prop(settings, "weights")
+        if settings.weights == FOLDER:
+            column.prop(settings, "weights_folder")
+        entry = entry_of(settings.weights)
+        if entry is not None and readiness.missing_network(context, settings.weights) is None:
+            draw_text(context, layout, entry.licence, icon="INFO")
+        elif entry is not None:
+            draw_download(context, layout, entry)
 
 
 class ONE2345_PT_import(Tab, bpy.types.Panel):
@@ -64,7 +91,7 @@ class ONE2345_PT_backend(Tab, bpy.types.Panel):
         draw_preferences_button(layout)
 
 
-CLASSES = (ONE2345_PT_import, ONE2345_PT_backend)
+CLASSES = (ONE2345_PT_method, ONE2345_PT_import, ONE2345_PT_backend)
 
 
 def status_line() -> str:

@@ -3,12 +3,11 @@
 import bpy
 
 from . import drawn, previews, readiness, text_operators
-from .drawing import Tab, draw_text, layout_of
-from .errors import AddonError
-from .preferences import data_root, preferences
-from .properties import ONE2345_PG_settings, scene_settings
-from .text_download import DOWNLOAD
-from .text_models import FOLDER, TextModelEntry, entry_of
+from .download_operators import draw_download
+from .downloadable import FOLDER
+from .drawing import Tab, layout_of
+from .properties import scene_settings
+from .readiness import missing_network
 from .texts import tr
 
 _COLUMNS = 2
@@ -27,7 +26,7 @@ class ONE2345_PT_text(Tab, bpy.types.Panel):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a backend that can draw."""
         trouble = readiness.problem(context)
-        return trouble is None or trouble.cure == readiness.PICTURE
+        return trouble is None or trouble.cure != readiness.PREFERENCES
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the words, what draws, and the pictures to choose from."""
@@ -39,52 +38,16 @@ class ONE2345_PT_text(Tab, bpy.types.Panel):
         row.prop(settings, "candidates", text="")
         if settings.text_model == FOLDER:
             layout.prop(settings, "text_folder", text="")
-        missing = missing_model(context, settings)
+        missing = missing_network(context, settings.text_model)
         button = layout.column()
         button.scale_y = 1.3
         button.enabled = missing is None and bool(settings.prompt.strip())
         button.operator(text_operators.ONE2345_OT_draw_pictures.bl_idname, icon="BRUSH_DATA")
-        if DOWNLOAD.is_busy:
-            _draw_download(layout)
-        elif missing:
-            _draw_missing(context, layout, missing)
+        draw_download(context, layout, missing)
         _draw_pictures(layout)
 
 
 CLASSES = (ONE2345_PT_text,)
-
-
-def missing_model(context: bpy.types.Context, settings: ONE2345_PG_settings) -> TextModelEntry | None:
-    """The chosen named model, if it is not on this disk."""
-    entry = entry_of(settings.text_model)
-    try:
-        is_there = entry is None or entry.is_present(data_root(preferences(context)))
-    except AddonError:
-        return None
-    return None if is_there else entry
-
-
-def _draw_missing(context: bpy.types.Context, layout: bpy.types.UILayout, entry: TextModelEntry) -> None:
-    """Say what is missing, how large it is, and on what terms."""
-    text = tr(
-        "{name} is not on this disk: {size} GB, {licence}",
-        name=entry.title,
-        size=f"{entry.bytes / 1e9:.1f}",
-        licence=entry.licence,
-    )
-    draw_text(context, layout, text, icon="INFO")
-    layout.operator_context = "INVOKE_DEFAULT"
-    operator = text_operators.ONE2345_OT_download_text_model.bl_idname
-    layout.operator(operator, text="Download...", icon="IMPORT").model = entry.name
-    if DOWNLOAD.entry is entry and DOWNLOAD.message:
-        draw_text(context, layout, DOWNLOAD.message, icon="ERROR")
-
-
-def _draw_download(layout: bpy.types.UILayout) -> None:
-    row = layout.row(align=True)
-    text = tr("Downloading {percent}", percent=f"{DOWNLOAD.fraction:.0%}")
-    row.progress(factor=DOWNLOAD.fraction, text=text, type="BAR", translate=False)
-    row.operator(text_operators.ONE2345_OT_stop_download.bl_idname, text="", icon="X")
 
 
 def _draw_pictures(layout: bpy.types.UILayout) -> None:

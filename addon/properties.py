@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.protocol import MAX_CANDIDATES, MAX_PROMPT, MAX_SEED, Preset
+from ..backend.protocol import MAX_CANDIDATES, MAX_PROMPT, MAX_SEED, Engine, Preset
+from .downloadable import FOLDER, STARTER, text_models, view_weights
 from .errors import SetupError
 from .placement import Topology
-from .text_models import FOLDER, text_models
 
 PRESETS = (
     (Preset.DRAFT.name, "Draft", "Quick look: fewer steps, 10 000 faces, 512 px texture"),
@@ -21,6 +21,23 @@ PLACES = (
 TEXT_MODELS = (
     *((entry.name, entry.title, entry.licence) for entry in text_models()),
     (FOLDER, "Folder", "A model of your own"),
+)
+ENGINES = (
+    (
+        Engine.ONE2345_PLUS.name,
+        "One-2-3-45++",
+        "Six views at once, then a coarse and a fine shape by diffusion; all of them can be edited",
+    ),
+    (
+        Engine.ONE2345.name,
+        "One-2-3-45",
+        "32 views one by one, then a shape straight from them; no six views or coarse shape to edit",
+    ),
+)
+WEIGHTS = (
+    (STARTER, "Starter", "Bundled, free for every use (Apache-2.0)"),
+    *((entry.name, entry.title, entry.licence) for entry in view_weights()),
+    (FOLDER, "Folder", "Weights of your own"),
 )
 TOPOLOGIES = (
     (Topology.TRIANGLES.name, "Triangles", "The mesh as it was made"),
@@ -50,6 +67,9 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
         text_model: str
         text_folder: str
         candidates: int
+        engine: str
+        weights: str
+        weights_folder: str
         preset: str
         seed: int
         lock_seed: bool
@@ -93,6 +113,13 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             default=4,
             min=1,
             max=MAX_CANDIDATES,
+        )
+        engine: bpy.props.EnumProperty(name="Engine", description="The method", items=ENGINES)
+        weights: bpy.props.EnumProperty(
+            name="Weights", description="The networks that draw the views", items=WEIGHTS
+        )
+        weights_folder: bpy.props.StringProperty(
+            name="Folder", description="Folder of weights", subtype="DIR_PATH"
         )
         preset: bpy.props.EnumProperty(
             name="Quality", description="Time against quality", items=PRESETS, default=Preset.STANDARD.name
@@ -163,6 +190,17 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             "a new one is listed beside the saved .blend file",
         )
         tags: bpy.props.StringProperty(name="Tags", description="Tags of the asset, separated by commas")
+
+    def chosen_weights(self) -> str:
+        """Name or folder of the weights; empty where a folder is wanted and none is named."""
+        return bpy.path.abspath(self.weights_folder) if self.weights == FOLDER else self.weights
+
+    def choose_weights(self, weights: str) -> None:
+        """Say a name or folder of weights."""
+        is_named = weights in {name for name, *_ in WEIGHTS} - {FOLDER}
+        self.weights = weights if is_named else FOLDER
+        if not is_named:
+            self.weights_folder = weights
 
 
 def like_panel(name: str) -> object:

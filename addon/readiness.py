@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import bpy
 
-from .preferences import launch_problem
+from .downloadable import Downloadable, entry_of
+from .errors import AddonError
+from .preferences import data_root, launch_problem, preferences
 from .properties import scene_settings
 
 PREFERENCES = "preferences"
 """A cure that lies in the add-on's preferences."""
+NETWORK = "network"
+"""A cure: download the chosen weights."""
 PICTURE = "picture"
 """A cure: choose a picture."""
 
@@ -21,10 +25,23 @@ class Problem:
     cure: str
 
 
+def missing_network(context: bpy.types.Context, name: str) -> Downloadable | None:
+    """The network of that name, if it must be downloaded first."""
+    entry = entry_of(name)
+    try:
+        is_there = entry is None or entry.is_present(data_root(preferences(context)))
+    except AddonError:
+        return None
+    return None if is_there else entry
+
+
 def problem(context: bpy.types.Context) -> Problem | None:
     """What keeps the panel's button from starting a job."""
     if text := launch_problem(context):
         return Problem(text, PREFERENCES)
-    if scene_settings(context).image is None:
+    settings = scene_settings(context)
+    if missing_network(context, settings.weights):
+        return Problem("The weights must be downloaded first", NETWORK)
+    if settings.image is None:
         return Problem("Choose a picture first", PICTURE)
     return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..backend import protocol
-from ..backend.protocol import STAGE_FILES, Device, Request, Stage
+from ..backend.protocol import STAGE_FILES, Device, Engine, Request, Stage
 from . import jobs, results, ticking
 from .errors import JobError
 from .folders import JOBS, title_of
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 JOB = PROPERTY_PREFIX + "job"
 KIND = PROPERTY_PREFIX + "kind"
 """What an object of ours is that is no result."""
+_OF_PLUS = (Stage.VIEWS, Stage.OCCUPANCY)
+"""Stages whose artifacts are looked at and edited, and which only one engine makes in that form."""
 RESULT = PROPERTY_PREFIX + "result"
 """The object that a sheet of views or a coarse shape belongs to."""
 
@@ -48,6 +50,10 @@ class Origin:
             JobError: it was not made yet.
         """
         path = self.folder / STAGE_FILES[stage][0]
+        if stage in _OF_PLUS and self.request.engine is not Engine.ONE2345_PLUS:
+            raise JobError(
+                tr("{name} was made by One-2-3-45, which has no six views or coarse shape.", name=self.title)
+            )
         if not path.is_file():
             text = "{name} has no {file}. Continue the job first, or choose another."
             raise JobError(tr(text, name=self.title, file=path.name))

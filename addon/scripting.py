@@ -15,7 +15,7 @@ from pathlib import Path
 
 import bpy
 
-from ..backend.protocol import Device, Preset, Stage
+from ..backend.protocol import Device, Engine, Preset, Stage
 from . import contact_sheet as sheets
 from . import drawn, jobs, results, rows, ticking
 from . import pictures as sources
@@ -67,6 +67,8 @@ def submit(
     mask: "bpy.types.Image | str" = "",
     seed: int = 0,
     preset: str = "standard",
+    engine: str = "one2345++",
+    weights: str = "starter",
     faces: int | None = None,
     texture_px: int | None = None,
     use_photo: bool = True,
@@ -83,6 +85,8 @@ def submit(
         mask: An image of this file, or its name, that is bright where the object is.
         seed: The same picture, settings and seed make the same mesh.
         preset: draft, standard or high.
+        engine: one2345++, or one2345.
+        weights: Name or folder of the networks.
         faces: Most triangles; None takes the preset's number.
         texture_px: Side of the texture in pixels; None takes the preset's.
         use_photo: Paint what the picture shows from the picture itself, where the mesh fits it.
@@ -101,6 +105,8 @@ def submit(
     settings = Settings(
         seed=seed,
         preset=_preset(preset),
+        engine=_engine(engine),
+        weights=weights,
         faces=faces,
         texture_px=texture_px,
         use_photo=use_photo,
@@ -225,6 +231,14 @@ def _preset(name: str) -> Preset:
     except ValueError as error:
         names = ", ".join(Preset)
         raise JobError(f"There is no quality {name!r}; choose one of {names}.") from error
+
+
+def _engine(name: str) -> Engine:
+    try:
+        return Engine(name.lower())
+    except ValueError as error:
+        names = ", ".join(Engine)
+        raise JobError(f"There is no engine {name!r}; choose one of {names}.") from error
 
 
 def _placement(location: Sequence[float] | None, size: float, collection: str) -> Placement:

@@ -4,17 +4,13 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from . import drawn, jobs, rows, text_download, ticking
-from .drawing import draw_text
-from .errors import JobError, SetupError, SourceError
-from .installer.operators import check_online
+from . import drawn, jobs, rows
+from .downloadable import FOLDER
+from .errors import JobError, SourceError
 from .options import UNSAVED
-from .preferences import launch_from
 from .properties import ONE2345_PG_settings, like_panel, scene_settings
 from .reporting import reported
 from .source_operators import choose
-from .text_download import DOWNLOAD
-from .text_models import FOLDER, entry_of
 from .texts import tr
 
 if TYPE_CHECKING:
@@ -88,72 +84,7 @@ class ONE2345_OT_pick_picture(bpy.types.Operator):
         choose(context, lambda: drawn.taken(job, self.number))
 
 
-class ONE2345_OT_download_text_model(bpy.types.Operator):
-    """Download the chosen model, after its licence was shown; goes on where it broke off"""
-
-    bl_idname = "one2345.download_text_model"
-    bl_label = "Download Model"
-
-    if TYPE_CHECKING:
-        model: str
-        accepts: bool
-    else:
-        model: bpy.props.StringProperty(name="Model", options=UNSAVED)
-        accepts: bpy.props.BoolProperty(name="I have read the licence and accept it", options={"SKIP_SAVE"})
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> "Returned":
-        """Show what it is and on what terms."""
-        return context.window_manager.invoke_props_dialog(self, width=420)
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw size and licence, and the tick."""
-        entry, layout = entry_of(self.model), self.layout
-        if entry is None or layout is None:
-            return
-        layout.label(text=f"{entry.title}, {entry.bytes / 1e9:.1f} GB", translate=False)
-        draw_text(context, layout, entry.licence, icon="INFO")
-        layout.prop(self, "accepts")
-
-    def execute(self, context: bpy.types.Context) -> "Returned":
-        """Start the download."""
-        return reported(self, lambda: self._start(context))
-
-    def _start(self, context: bpy.types.Context) -> None:
-        check_online()
-        entry = entry_of(self.model)
-        if entry is None:
-            raise SourceError(tr("There is no model {name!r}.", name=self.model))
-        if not self.accepts:
-            raise SetupError(
-                tr(
-                    "{title} is under {licence}. Accept it to download.",
-                    title=entry.title,
-                    licence=entry.licence,
-                )
-            )
-        DOWNLOAD.start(entry, launch_from(context))
-        text_download.follow()
-
-
-class ONE2345_OT_stop_download(bpy.types.Operator):
-    """Stop the download; what was fetched is kept"""
-
-    bl_idname = "one2345.stop_download"
-    bl_label = "Stop Download"
-
-    def execute(self, context: bpy.types.Context) -> "Returned":
-        """End it."""
-        DOWNLOAD.stop()
-        ticking.redraw()
-        return {"FINISHED"}
-
-
-CLASSES = (
-    ONE2345_OT_draw_pictures,
-    ONE2345_OT_pick_picture,
-    ONE2345_OT_download_text_model,
-    ONE2345_OT_stop_download,
-)
+CLASSES = (ONE2345_OT_draw_pictures, ONE2345_OT_pick_picture)
 
 
 def chosen_model(panel: ONE2345_PG_settings) -> str:

@@ -6,9 +6,10 @@ import json
 import logging
 import statistics
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..backend.protocol import Preset, ProtocolError, Stage, parse_json
+from ..backend.protocol import ENGINE_STAGES, Engine, Preset, ProtocolError, Request, Stage, parse_json
 from .files import replace_file
 
 log = logging.getLogger(__name__)
@@ -20,14 +21,34 @@ Times = dict[str, dict[str, dict[str, list[float]]]]
 """Seconds of the last runs, by device, preset and stage."""
 
 
-def record(data_root: Path, *, device: str, preset: Preset, seconds: Mapping[Stage, float]) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """Jobs that take about the same time."""
+
+    preset: Preset
+    engine: Engine = Engine.ONE2345_PLUS
+    weights: str = "starter"
+
+    @property
+    def key(self) -> str:
+        """What the file calls it."""
+        plain = Kind(preset=self.preset)
+        return self.preset.value if self == plain else f"{self.preset} {self.engine} {self.weights}"
+
+
+def kind_of(request: Request) -> Kind:
+    """The kind of a job."""
+    return Kind(preset=request.preset, engine=request.engine, weights=request.weights)
+
+
+def record(data_root: Path, *, device: str, kind: Kind, seconds: Mapping[Stage, float]) -> None:
     """Add the stages of a run that were made anew; other entries of the file stay as they are."""
     made = {stage: value for stage, value in seconds.items() if value > 0}
     if not made:
         return
     times = _read(data_root)
     times[device] = times.pop(device, {})  # the device used last stands last
-    stages = times[device].setdefault(preset.value, {})
+    stages = times[device].setdefault(kind.key, {})
     for stage, value in made.items():
         stages[stage.value] = [*stages.get(stage.value, []), round(value, 3)][-KEPT_RUNS:]
     try:
@@ -36,16 +57,20 @@ def record(data_root: Path, *, device: str, preset: Preset, seconds: Mapping[Sta
         log.warning("cannot keep the times of this machine: %s", error)
 
 
-def expected(data_root: Path, *, device: str, preset: Preset) -> dict[Stage, float]:
+def expected(data_root: Path, *, device: str, kind: Kind) -> dict[Stage, float]:
     """The usual seconds of each stage; empty until a whole job was seen on this device."""
-    stages = _read(data_root).get(device, {}).get(preset.value, {})
-    known = {stage: statistics.median(stages[stage.value]) for stage in Stage if stages.get(stage.value)}
-    return known if len(known) == len(Stage) else {}
+    stages = _read(data_root).get(device, {}).get(kind.key, {})
+    wanted = ENGINE_STAGES[kind.engine]
+    known = {stage: statistics.median(stages[stage.value]) for stage in wanted if stages.get(stage.value)}
+    return known if len(known) == len(wanted) else {}
 
 
-def usual_seconds(data_root: Path, *, device: str) -> dict[Preset, float]:
+def usual_seconds(
+    data_root: Path, *, device: str, engine: Engine = Engine.ONE2345_PLUS, weights: str = "starter"
+) -> dict[Preset, float]:
     """The usual time of a whole job by preset, for those that are known."""
-    times = {preset: sum(expected(data_root, device=device, preset=preset).values()) for preset in Preset}
+    kinds = [Kind(preset=preset, engine=engine, weights=weights) for preset in Preset]
+    times = {kind.preset: sum(expected(data_root, device=device, kind=kind).values()) for kind in kinds}
     return {preset: seconds for preset, seconds in times.items() if seconds}
 
 

@@ -291,4 +291,24 @@ TEXTS: Mapping[str, str] = {
     "Choose the folder of a text-to-image model.": "请选择文生图模型的文件夹。",
     "A model is being downloaded already.": "已有模型正在下载。",
     "The download failed; the log {path} tells more.": "下载失败；详情见日志 {path}。",
+    "Method": "方法",
+    "The method, and the networks that draw the views": "方法，以及绘制视图的网络",
+    "Engine": "引擎",
+    "The method": "所用方法",
+    "Weights": "权重",
+    "The networks that draw the views": "绘制视图的网络",
+    "Folder of weights": "权重文件夹",
+    "Weights of your own": "自己的权重",
+    "Bundled, free for every use (Apache-2.0)": "随附，可自由用于任何用途（Apache-2.0）",
+    "Six views at once, then a coarse and a fine shape by diffusion; all of them can be edited": (
+        "一次生成六个视图，再用扩散生成粗略与精细形状；均可编辑"
+    ),
+    "32 views one by one, then a shape straight from them; no six views or coarse shape to edit": (
+        "逐一生成 32 个视图并直接重建形状；没有可编辑的六视图或粗略形状"
+    ),
+    "The weights must be downloaded first": "需要先下载权重",
+    "Choose the folder of the weights.": "请选择权重文件夹。",
+    "{name} was made by One-2-3-45, which has no six views or coarse shape.": (
+        "{name} 由 One-2-3-45 生成，没有六视图或粗略形状。"
+    ),
 }

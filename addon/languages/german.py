@@ -340,4 +340,27 @@ TEXTS: Mapping[str, str] = {
     "The download failed; the log {path} tells more.": (
         "Der Download ist fehlgeschlagen; mehr im Protokoll {path}."
     ),
+    "Method": "Methode",
+    "The method, and the networks that draw the views": (
+        "Die Methode und die Netze, die die Ansichten zeichnen"
+    ),
+    "Engine": "Verfahren",
+    "The method": "Die Methode",
+    "Weights": "Gewichte",
+    "The networks that draw the views": "Die Netze, die die Ansichten zeichnen",
+    "Folder of weights": "Ordner mit Gewichten",
+    "Weights of your own": "Eigene Gewichte",
+    "Bundled, free for every use (Apache-2.0)": "Mitgeliefert, frei für jede Nutzung (Apache-2.0)",
+    "Six views at once, then a coarse and a fine shape by diffusion; all of them can be edited": (
+        "Sechs Ansichten auf einmal, dann grobe und feine Form durch Diffusion; alles ist bearbeitbar"
+    ),
+    "32 views one by one, then a shape straight from them; no six views or coarse shape to edit": (
+        "32 einzelne Ansichten, dann direkt daraus die Form; ohne sechs Ansichten oder grobe "
+        "Form zum Bearbeiten"
+    ),
+    "The weights must be downloaded first": "Die Gewichte müssen erst heruntergeladen werden",
+    "Choose the folder of the weights.": "Den Ordner der Gewichte wählen.",
+    "{name} was made by One-2-3-45, which has no six views or coarse shape.": (
+        "{name} wurde mit One-2-3-45 gemacht, das keine sechs Ansichten und keine grobe Form kennt."
+    ),
 }

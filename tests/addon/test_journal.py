@@ -108,9 +108,11 @@ def test_a_process_that_ended_is_not_alive(dead_pid):
 def test_times_of_a_finished_job_make_the_next_ones_estimate(submit, tmp_path):
     first = jobs.wait(submit("works", preset=Preset.DRAFT))
     assert not first.is_measured
-    known = timings.expected(tmp_path / "data", device="Fake device", preset=Preset.DRAFT)
+    known = timings.expected(tmp_path / "data", device="Fake device", kind=timings.Kind(preset=Preset.DRAFT))
     assert known == dict.fromkeys(Stage, 0.25)
-    assert timings.expected(tmp_path / "data", device="Fake device", preset=Preset.HIGH) == {}
+    assert (
+        timings.expected(tmp_path / "data", device="Fake device", kind=timings.Kind(preset=Preset.HIGH)) == {}
+    )
     jobs.stop_backend()
     second = jobs.status(submit("waits", preset=Preset.DRAFT))
     assert second.seconds_left() is None
@@ -124,26 +126,33 @@ def test_times_of_a_finished_job_make_the_next_ones_estimate(submit, tmp_path):
 
 def test_the_usual_time_is_the_median_of_the_last_runs(tmp_path):
     for seconds in (100.0, 1.0, 2.0, 3.0, 4.0, 5.0):
-        timings.record(tmp_path, device="a", preset=Preset.DRAFT, seconds=dict.fromkeys(Stage, seconds))
+        timings.record(
+            tmp_path,
+            device="a",
+            kind=timings.Kind(preset=Preset.DRAFT),
+            seconds=dict.fromkeys(Stage, seconds),
+        )
     assert timings.usual_seconds(tmp_path, device="a") == {Preset.DRAFT: 3.0 * len(Stage)}
     assert timings.usual_seconds(tmp_path, device="b") == {}
 
 
 def test_stages_taken_over_from_before_teach_nothing(tmp_path):
-    timings.record(tmp_path, device="a", preset=Preset.DRAFT, seconds={Stage.VIEWS: 0.0})
+    timings.record(tmp_path, device="a", kind=timings.Kind(preset=Preset.DRAFT), seconds={Stage.VIEWS: 0.0})
     assert not (tmp_path / timings.FILE).exists()
 
 
 def test_the_device_used_last_is_remembered(tmp_path):
     assert timings.last_device(tmp_path) == ""
     for device in ("a", "b", "a"):
-        timings.record(tmp_path, device=device, preset=Preset.DRAFT, seconds={Stage.MESH: 1.0})
+        timings.record(
+            tmp_path, device=device, kind=timings.Kind(preset=Preset.DRAFT), seconds={Stage.MESH: 1.0}
+        )
     assert timings.last_device(tmp_path) == "a"
 
 
 def test_a_damaged_file_of_times_is_no_error(tmp_path):
     (tmp_path / timings.FILE).write_text('{"a": {"draft": {"mesh": "x", "views": [1, "y"]}}, "b": 3}')
-    assert timings.expected(tmp_path, device="a", preset=Preset.DRAFT) == {}
+    assert timings.expected(tmp_path, device="a", kind=timings.Kind(preset=Preset.DRAFT)) == {}
 
 
 def test_an_estimate_counts_down_and_lands_on_zero():

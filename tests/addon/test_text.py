@@ -7,15 +7,15 @@ from pathlib import Path
 import bpy
 import pytest
 
+from tests.addon.extension import download as download_module
 from tests.addon.extension import (
+    downloadable,
     drawn,
     errors,
     jobs,
     panel,
     panel_text,
     scripting,
-    text_download,
-    text_models,
 )
 from tests.addon.test_panel import drawn as shown_by
 
@@ -145,23 +145,23 @@ def test_a_model_that_is_missing_is_named_with_size_and_licence(enabled, make_py
     words = " ".join(str(value) for name, value in calls if name == "label")
     assert "SDXL Turbo is not on this disk: 6.9 GB" in words
     assert "Non-Commercial" in words
-    assert ("operator", "one2345.download_text_model") in calls
+    assert ("operator", "one2345.download_network") in calls
     assert ("enabled", False) in calls
 
 
 @pytest.fixture
 def download(enabled, tmp_path, monkeypatch):
     """A Python whose download behaves as a line of shell says; gives what follows it."""
-    monkeypatch.setattr(text_download, "DOWNLOAD", text_download.Download())
-    monkeypatch.setattr("one2345.addon.text_operators.check_online", lambda: None)
+    monkeypatch.setattr(download_module, "DOWNLOAD", download_module.Download())
+    monkeypatch.setattr("one2345.addon.download_operators.check_online", lambda: None)
 
     def use(line):
         python = tmp_path / "python-download"
         python.write_text(f"#!/bin/sh\n{line}\n")
         python.chmod(0o755)
         enabled.python = str(python)
-        monkeypatch.setattr("one2345.addon.text_operators.DOWNLOAD", text_download.DOWNLOAD)
-        return text_download.DOWNLOAD
+        monkeypatch.setattr("one2345.addon.download_operators.DOWNLOAD", download_module.DOWNLOAD)
+        return download_module.DOWNLOAD
 
     return use
 
@@ -170,8 +170,8 @@ def test_a_download_asks_for_the_licence_and_names_the_model(download, tmp_path)
     told = tmp_path / "told"
     fetching = download(f'echo "$@ offline=$HF_HUB_OFFLINE" > {shlex.quote(str(told))}')
     with pytest.raises(RuntimeError, match="Accept it to download"):
-        bpy.ops.one2345.download_text_model(model="sdxl-turbo")
-    assert bpy.ops.one2345.download_text_model(model="sdxl-turbo", accepts=True) == {"FINISHED"}
+        bpy.ops.one2345.download_network(name="sdxl-turbo")
+    assert bpy.ops.one2345.download_network(name="sdxl-turbo", accepts=True) == {"FINISHED"}
     assert told.read_text() == "-m backend models download sdxl-turbo --accept-licence offline=0\n"
     assert not fetching.is_busy
     assert fetching.message == ""
@@ -179,13 +179,13 @@ def test_a_download_asks_for_the_licence_and_names_the_model(download, tmp_path)
 
 def test_why_a_download_failed_is_told(download):
     fetching = download('echo "error: The disk is full" >&2; exit 8')
-    bpy.ops.one2345.download_text_model(model="sdxl", accepts=True)
+    bpy.ops.one2345.download_network(name="sdxl", accepts=True)
     assert fetching.message == "The disk is full"
 
 
 def test_a_download_tells_how_far_it_is_and_can_be_stopped(download, tmp_path):
     fetching = download("sleep 60")
-    entry = text_models.entry_of("sdxl")
+    entry = downloadable.entry_of("sdxl")
     fetching.start(entry, jobs_launch(tmp_path))
     part = tmp_path / "data" / "models" / "text" / "sdxl.part"
     part.mkdir(parents=True)
@@ -207,8 +207,8 @@ def jobs_launch(tmp_path):
 def test_the_table_is_the_backends_own():
     from backend.models.text_models import TEXT_MODELS, place_of
 
-    table = json.loads(text_models.TABLE.read_text())
-    assert [entry.name for entry in text_models.text_models()] == list(table)
-    for entry, model in zip(text_models.text_models(), TEXT_MODELS, strict=True):
+    table = json.loads((downloadable.TABLES / "text_models.json").read_text())
+    assert [entry.name for entry in downloadable.text_models()] == list(table)
+    for entry, model in zip(downloadable.text_models(), TEXT_MODELS, strict=True):
         assert (entry.title, entry.licence, entry.bytes) == (model.title, model.licence, model.bytes)
         assert entry.place(Path("/x")) == place_of(entry.name, Path("/x"))

@@ -1,4 +1,4 @@
-"""Fetching a model that draws from words: a process of the backend's Python, and how far it is."""
+"""Fetching a network: a process of the backend's Python, and how far it is."""
 
 import time
 from dataclasses import replace
@@ -8,11 +8,11 @@ from subprocess import Popen
 import bpy
 
 from . import ticking
+from .downloadable import Downloadable
 from .errors import SetupError
 from .guard import guarded
 from .launch import Launch, log_tail, start_process
 from .orphans import kill_tree, let_go
-from .text_models import TextModelEntry
 from .texts import tr
 
 INTERVAL_S = 0.5
@@ -23,7 +23,7 @@ class Download:
     """One model on its way; a later one goes on with what this one has fetched."""
 
     def __init__(self) -> None:
-        self.entry: TextModelEntry | None = None
+        self.entry: Downloadable | None = None
         """The model that is fetched, or was last."""
         self.message = ""
         """Why it failed; empty otherwise."""
@@ -43,7 +43,7 @@ class Download:
         found = sum(path.stat().st_size for path in self._part.rglob("*") if path.is_file())
         return min(found / self.entry.bytes, 1.0)
 
-    def start(self, entry: TextModelEntry, launch: Launch) -> None:
+    def start(self, entry: Downloadable, launch: Launch) -> None:
         """Begin, or go on.
 
         Raises:
