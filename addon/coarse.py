@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .shape_voxels import read_cells
+from .steps import Steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,16 +28,18 @@ class Shell:
     """Brightness of each row."""
 
 
-def read_shell(path: Path) -> Shell:
+def read_shell(path: Path) -> Steps[Shell]:
     """Read an occupancy grid, axes x, y, z with +Z up and the front towards -Y.
 
     Raises:
         MeshFileError: the file is missing or damaged, or the grid is empty.
     """
-    return shell_of(read_cells(path))
+    cells = read_cells(path)
+    yield
+    return (yield from shell_of(cells))
 
 
-def shell_of(occupied: "NDArray[np.bool_]") -> Shell:
+def shell_of(occupied: "NDArray[np.bool_]") -> Steps[Shell]:
     """The sides of occupied cells that no other occupied cell covers."""
     padded = np.pad(occupied, 1)
     low, high = _bounds(padded)
@@ -50,6 +53,7 @@ def shell_of(occupied: "NDArray[np.bool_]") -> Shell:
             sides = _sides(is_side, axis, base, scale)
             corners.append(sides)
             shades.append(np.full(len(sides), _SHADE[axis, index], dtype=np.float32))
+            yield
     return Shell(np.concatenate(corners), np.concatenate(shades))
 
 

@@ -18,7 +18,8 @@ from .frames import Frame, frame_of, standing
 from .glb import GlbMesh
 from .kept import Kept
 from .placement import Placement, Topology, Treatment
-from .surface import Steps, Surface, finish, weld
+from .steps import Steps, finish
+from .surface import Surface, weld
 from .units import metres_per_unit
 
 __all__ = ["Placement", "Provenance", "Treatment", "build_mesh", "import_mesh", "import_steps"]

@@ -5,6 +5,8 @@ back with one of them after the result has replaced it.
 """
 
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import bpy
 import gpu
@@ -17,6 +19,7 @@ from .errors import AddonError
 from .job import Job
 from .placing import triple
 from .properties import current_scene
+from .steps import take_steps
 from .units import metres_per_unit
 
 log = logging.getLogger(__name__)
@@ -25,6 +28,8 @@ _COLOUR = (0.95, 0.62, 0.28)
 _ALPHA = 0.9
 
 _shells: dict[str, coarse.Shell] = {}
+_reading: dict[str, Iterator[None]] = {}
+"""Shapes that are on their way."""
 _batches: dict[str, gpu.types.GPUBatch] = {}
 _handlers: list[object] = []
 
@@ -32,22 +37,41 @@ _handlers: list[object] = []
 def follow(job: Job) -> bool:
     """Show a job's coarse shape while it runs; returns whether what is drawn has changed."""
     is_wanted = job.is_open and job.is_mesh and Stage.OCCUPANCY in job.finished
-    if is_wanted and job.id not in _shells:
-        try:
-            _shells[job.id] = coarse.read_shell(job.folder / STAGE_FILES[Stage.OCCUPANCY][0])
-        except AddonError as error:
-            log.info("%s", error)
-            return False
-        return True
+    if is_wanted and job.id not in _shells and job.id not in _reading:
+        _reading[job.id] = _read(job.id, job.folder / STAGE_FILES[Stage.OCCUPANCY][0])
+        return False
     if not is_wanted and job.id in _shells:
         forget(job.id)
         return True
     return False
 
 
+def is_reading() -> bool:
+    """Whether a shape is being read."""
+    return bool(_reading)
+
+
+def read_on() -> bool:
+    """Go on with reading; returns whether a shape has come to be drawn."""
+    for job_id, steps in _reading.items():
+        try:
+            is_read = take_steps(steps)
+        except AddonError as error:
+            log.info("%s", error)
+            is_read = True
+        if is_read:
+            del _reading[job_id]
+        return is_read
+    return False
+
+
+def _read(job_id: str, path: Path) -> Iterator[None]:
+    _shells[job_id] = yield from coarse.read_shell(path)
+
+
 def prune() -> None:
     """Let go of shapes whose job has ended or gone, however that came about."""
-    for job_id in shown():
+    for job_id in [*_shells, *_reading]:
         job = jobs.SESSION.jobs.get(job_id)
         if job is None or not job.is_open:
             forget(job_id)
@@ -56,6 +80,7 @@ def prune() -> None:
 def forget(job_id: str) -> None:
     """Show a job's coarse shape no more."""
     _shells.pop(job_id, None)
+    _reading.pop(job_id, None)
     _batches.pop(job_id, None)
 
 
@@ -74,7 +99,7 @@ def unregister() -> None:
     """Draw no more."""
     while _handlers:
         bpy.types.SpaceView3D.draw_handler_remove(_handlers.pop(), "WINDOW")
-    for job_id in shown():
+    for job_id in [*_shells, *_reading]:
         forget(job_id)
 
 

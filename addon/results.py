@@ -11,7 +11,7 @@ from .errors import JobError, SourceError
 from .glb import read_glb
 from .job import Job, JobState
 from .placement import Placement, Topology
-from .surface import Steps, finish
+from .steps import Steps, finish
 from .texts import tr
 
 AFTER_IMPORT: list[Callable[[Job, bpy.types.Object], None]] = []

@@ -1,19 +1,15 @@
 """A mesh file's arrays as Blender wants them: seams joined, edges known. Made in steps that nobody feels."""
 
-from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .glb import GlbMesh
+from .steps import Steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-Result = TypeVar("Result")
-Steps = Generator[None, None, Result]
-"""Work that pauses between short steps and returns something at its end."""
 
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
 """Large odd numbers that spread the bits of a row's numbers."""
@@ -37,15 +33,6 @@ class Surface:
     """Vertices of each edge, e x 2."""
     corner_edges: "NDArray[np.int32]"
     """The edge from each corner to the next one of its triangle, 3 f."""
-
-
-def finish(steps: Steps[Result]) -> Result:
-    """Do all steps at once; returns what they return."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def weld(glb: GlbMesh) -> Steps[Surface]:

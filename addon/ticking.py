@@ -12,15 +12,14 @@ from .errors import AddonError
 from .guard import guarded
 from .job import Job, JobState
 from .preferences import data_root, preferences
+from .steps import take_steps
 
 log = logging.getLogger(__name__)
 
 BUSY_S = 0.1
 IDLE_S = 1.0
-IMPORT_S = 0.02
-"""Between two ticks of an import."""
-STEP_BUDGET_S = 0.001
-"""A tick of an import begins no step after that; the longest step takes twice that."""
+STEPS_S = 0.02
+"""Between two ticks of work in steps."""
 PULSE_S = 0.5
 """Between two drawings of a clock that runs."""
 NUM_EARLIER = 50
@@ -94,6 +93,8 @@ def tick() -> float | None:
     if waiting and not is_rendering:
         _import(waiting[-1])  # the oldest; the next one has a tick of its own
     has_new_shape = any([overlay.follow(job) for job in changed])
+    if not _importing:
+        has_new_shape |= overlay.read_on()
     overlay.prune()
     if has_new_shape:
         redraw(kinds=("UI", "WINDOW"))
@@ -104,8 +105,8 @@ def tick() -> float | None:
         or _is_pulse()
     ):
         redraw()
-    if _importing:
-        return IMPORT_S
+    if _importing or overlay.is_reading():
+        return STEPS_S
     if jobs.open_jobs() or waiting:
         return BUSY_S
     return IDLE_S if jobs.SESSION.client.is_alive else None
@@ -167,12 +168,6 @@ def _is_imported(job_id: str) -> bool:
         _importing.clear()
         _importing[job_id] = results.import_steps(job_id)
     return take_steps(_importing[job_id])
-
-
-def take_steps(steps: Iterator[None]) -> bool:
-    """Take steps for as long as a tick may last; returns whether there are none left."""
-    until = time.perf_counter() + STEP_BUDGET_S
-    return all(time.perf_counter() <= until for _ in steps)
 
 
 @bpy.app.handlers.persistent

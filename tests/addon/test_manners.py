@@ -8,6 +8,7 @@ import bpy
 import pytest
 
 from tests.addon.extension import addon, glb, importer, jobs, ticking
+from tests.addon.extension import steps as steps_module
 from tests.addon.subjects import sheet
 
 pytestmark = pytest.mark.blender
@@ -123,7 +124,7 @@ def ticks_of(steps):
     is_over = False
     while not is_over:
         begin = time.thread_time()
-        is_over = ticking.take_steps(steps)
+        is_over = steps_module.take_steps(steps)
         yield time.thread_time() - begin
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.addon.extension import frames, glb, importer, surface
+from tests.addon.extension import frames, glb, importer, steps, surface
 from tests.addon.subjects import sheet
 
 pytestmark = pytest.mark.blender
@@ -25,7 +25,7 @@ def grid(side):
 
 
 def welded(mesh):
-    return surface.finish(surface.weld(mesh))
+    return steps.finish(surface.weld(mesh))
 
 
 def test_points_that_differ_in_the_sign_of_zero_are_one():
@@ -68,8 +68,7 @@ def test_work_in_parts_and_in_one_go_gives_the_same(monkeypatch):
     mesh = grid(12)
     whole = welded(mesh)
     monkeypatch.setattr(surface, "_STEP_ROWS", 50)
-    steps = surface.weld(replace(mesh))
-    parts = surface.finish(steps)
+    parts = steps.finish(surface.weld(replace(mesh)))
     for name in ("vertices", "corners", "uvs", "edges", "corner_edges"):
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
 
