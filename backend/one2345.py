@@ -12,8 +12,9 @@ from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from backend.models.multiview import MultiviewConfig, MultiviewNet
 from backend.models.neural_sdf import NeuralSdf, NeuralSdfConfig
-from backend.models.registry import VIEW_NETWORKS, Layout, WeightSet
+from backend.models.registry import Layout, WeightSet
 from backend.models.zero123 import Zero123Config, Zero123Net
+from backend.models.zero123_published import Zero123Published, read_zero123
 from backend.protocol import Engine, Json, Stage
 from backend.stages.neural_sdf import reconstruct_shape
 from backend.stages.novel_starter import NovelViewNetworks
@@ -26,15 +27,11 @@ def check_networks(weights: WeightSet, names: Iterable[str]) -> None:
     """Find out before the work whether a set has these networks of the engine.
 
     Raises:
-        WeightsError: when some are missing, or its view network is of another kind.
+        WeightsError: when some are missing.
     """
-    names = set(names)
-    if weights.layout is not Layout.OWN and names & set(VIEW_NETWORKS):
-        raise WeightsError(
-            f"The weights {weights.name} draw six views at once, the engine {Engine.ONE2345} needs single"
-            f" ones; use the weights starter or the engine {Engine.ONE2345_PLUS}"
-        )
-    missing = [name for name in sorted(names) if not weights.files(name, missing_ok=True)]
+    missing = [name for name in sorted(set(names)) if not weights.files(name, missing_ok=True)]
+    if missing and weights.layout is not Layout.OWN and weights.place(missing[0]) == weights.folder:
+        weights.files(missing[0])  # Says how to get them.
     if missing:
         raise WeightsError(
             f"The weights {weights.name} lack {' and '.join(missing)} for the engine {Engine.ONE2345}; train"
@@ -43,12 +40,14 @@ def check_networks(weights: WeightSet, names: Iterable[str]) -> None:
 
 
 def novel_model(work: Work) -> NovelModel:
-    """What draws single views of a job.
+    """What draws single views of a job: our own networks, or published ones.
 
     Raises:
         WeightsError: when networks are missing or do not fit.
     """
     get, folder = work.resources.networks.get, work.weights.folder
+    if work.weights.layout is Layout.ZERO123:
+        return Zero123Published(read_zero123(folder), work.resources.networks)
     views = get(MultiviewNet, MultiviewConfig, folder, "views")
     if views.volume is None:
         raise WeightsError(
@@ -85,7 +84,8 @@ def view_set_settings(work: Work) -> dict[str, object]:
 
 def make_neural_shape(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
     """Reconstruct the shape from the views and their cameras."""
-    net = work.resources.networks.get(NeuralSdf, NeuralSdfConfig, work.weights.folder, "neural_sdf")
+    folder = work.weights.place("neural_sdf")
+    net = work.resources.networks.get(NeuralSdf, NeuralSdfConfig, folder, "neural_sdf")
     shape = reconstruct_shape(
         work.views(), work.cameras(), net, config=work.settings.neural_sdf, on_step=on_step
     )

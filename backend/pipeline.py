@@ -12,6 +12,7 @@ from pathlib import Path
 
 from backend.candidates import draw_candidates
 from backend.devices import memory_errors, peaks, reset_peaks
+from backend.errors import WeightsError
 from backend.geometry.glb_reader import read_glb, read_textured_glb
 from backend.jobs import EDIT, Job, Source
 from backend.models.registry import find_weights, rig_by_name, rig_of
@@ -92,8 +93,14 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
 
 
 def _check_networks(work: Work, needed: set[Stage]) -> None:
-    """Say before the work what One-2-3-45 lacks, which is not bundled everywhere."""
-    if work.request.engine is Engine.ONE2345:
+    """Say before the work that the weights are for the other engine, or lack some of its networks."""
+    engine, weights = work.request.engine, work.weights
+    if Stage.VIEWS in needed and weights.engine not in (None, engine):
+        raise WeightsError(
+            f"The weights {weights.name} are for the engine {weights.engine}; choose that engine,"
+            " or other weights"
+        )
+    if engine is Engine.ONE2345:
         made = [stage for stage in needed if not _is_fixed(stage, work.job, work.request)]
         rules = RULES[work.request.engine]
         check_networks(work.weights, [name for stage in made for name in rules[stage].networks])

@@ -14,13 +14,13 @@ from backend.geometry.cameras import Cameras, ViewRig
 from backend.geometry.rig_size import fitted
 from backend.jobs import Job
 from backend.models.cache import NetworkCache
-from backend.models.registry import ENGINE_NETWORKS, WeightSet
-from backend.presets import PRESETS
+from backend.models.registry import ENGINE_NETWORKS, Layout, WeightSet
+from backend.presets import PRESETS, PresetValues
 from backend.protocol import BACKEND_VERSION, CAMERAS_FILE, ENGINE_STAGES, Engine, Json, Request, Stage
 from backend.stages.field_fit import FieldFit
 from backend.stages.matte import with_silhouettes
 from backend.stages.neural_sdf import NeuralSdfSampling
-from backend.stages.novel_views import NovelSampling, ViewSetSampling
+from backend.stages.novel_views import PUBLISHED_SAMPLING, NovelSampling, ViewSetSampling
 from backend.stages.occupancy import OccupancySampling
 from backend.stages.shape import ShapeSampling
 from backend.stages.texture import TextureConfig
@@ -65,10 +65,7 @@ class Settings:
             ),
             occupancy=OccupancySampling(steps=values.occupancy_steps),
             shape=ShapeSampling(steps=values.shape_steps),
-            view_set=ViewSetSampling(
-                anchors=NovelSampling(steps=values.anchor_steps),
-                neighbours=NovelSampling(steps=values.neighbour_steps),
-            ),
+            view_set=_view_set_sampling(values, weights),
             neural_sdf=NeuralSdfSampling(resolution=values.sdf_resolution),
             faces=request.faces or values.faces,
             texture=TextureConfig(
@@ -77,6 +74,16 @@ class Settings:
                 normal_map=values.normal_map if request.normal_map is None else request.normal_map,
             ),
         )
+
+
+def _view_set_sampling(values: PresetValues, weights: WeightSet) -> ViewSetSampling:
+    """The preset's steps; published weights keep their authors' settings."""
+    if weights.layout is Layout.ZERO123:
+        return PUBLISHED_SAMPLING
+    return ViewSetSampling(
+        anchors=NovelSampling(steps=values.anchor_steps),
+        neighbours=NovelSampling(steps=values.neighbour_steps),
+    )
 
 
 def derived_seed(name: str) -> int:

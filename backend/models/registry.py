@@ -16,8 +16,9 @@ from safetensors import SafetensorError, safe_open
 
 from backend.errors import ConfigError, WeightsError
 from backend.geometry.cameras import RIGS, STARTER_RIG, ViewRig
-from backend.models.component_layout import INDEX_FILE, has_layout, tensor_files
+from backend.models.component_layout import INDEX_FILE, has_layout, read_config, tensor_files
 from backend.models.weights import checksum, config_from_dict, weight_files
+from backend.models.zero123_published import PIPELINES, PROJECTIONS
 from backend.protocol import Engine
 from backend.records import from_data
 from backend.storage import sha256_of, write_whole
@@ -42,6 +43,10 @@ class Layout(StrEnum):
 
     OWN = "own"
     ZERO123PLUS = "zero123plus"
+    ZERO123 = "zero123"
+
+
+_ENGINE_OF = {Layout.ZERO123PLUS: Engine.ONE2345_PLUS, Layout.ZERO123: Engine.ONE2345}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +55,8 @@ class WeightSet:
 
     Attributes:
         name: What the command line calls it.
-        layout: A published folder of components draws views and takes the other networks from the starter
-            set.
+        layout: A published folder of components draws views, six at once or single ones, and takes the other
+            networks from the starter set.
         rig: Name of the cameras that it draws, where its files do not tell.
         guidance: Weight of the picture that its authors recommend; None leaves it to the preset.
         min_view_steps: Fewest sampling steps of the views that its authors recommend.
@@ -73,9 +78,14 @@ class WeightSet:
         """Whether its networks are on this disk."""
         return all(self.files(name, missing_ok=True) for name in VIEW_NETWORKS)
 
+    @property
+    def engine(self) -> Engine | None:
+        """The one engine that its views are for; None for sets of ours, which serve both."""
+        return _ENGINE_OF.get(self.layout)
+
     def place(self, network: str) -> Path:
         """The folder that holds a network of this program."""
-        is_elsewhere = self.layout is not Layout.OWN and network not in VIEW_NETWORKS
+        is_elsewhere = self.layout is not Layout.OWN and network not in (*VIEW_NETWORKS, "zero123")
         return STARTER_FOLDER if is_elsewhere else self.folder
 
     def files(self, network: str, *, missing_ok: bool = False) -> list[Path]:
@@ -91,6 +101,8 @@ class WeightSet:
             if missing_ok:
                 return []
             raise WeightsError(f"The weights {self.name} are not on this disk; {how_to_get(self)}")
+        if self.layout is Layout.ZERO123:
+            return _zero123_files(self.folder, network)
         return _published_files(self.folder, network)
 
     def checksums(self, networks: tuple[str, ...]) -> dict[str, str]:
@@ -134,6 +146,17 @@ def _published_files(folder: Path, network: str) -> list[Path]:
         return tensor_files(folder / ("vision_encoder" if network == "image_encoder" else network))
     small = [folder / INDEX_FILE, folder / "scheduler" / "scheduler_config.json"]
     return [*small, *tensor_files(folder / "unet"), *tensor_files(folder / "text_encoder")]
+
+
+def _zero123_files(folder: Path, network: str) -> list[Path]:
+    """The component that stands for a network; in place of six views there is a projection of the camera."""
+    if network == "zero123":
+        small = [folder / INDEX_FILE, folder / "scheduler" / "scheduler_config.json"]
+        return [*small, *tensor_files(folder / "unet")]
+    if network == "views":
+        name = next((name for name in PROJECTIONS if (folder / name).is_dir()), next(iter(PROJECTIONS)))
+        return tensor_files(folder / name)
+    return tensor_files(folder / network)
 
 
 def weight_sets(root: Path | None = None) -> list[WeightSet]:
@@ -192,6 +215,8 @@ def find_weights(name: str, root: Path | None = None) -> WeightSet:
         raise WeightsError(f"There is no set or folder of weights {name}; choose {choices} or a folder")
     folder = folder.resolve()
     if has_layout(folder):
+        if read_config(folder, INDEX_FILE).get("_class_name") in PIPELINES:
+            return replace(known["zero123-xl"], name=folder.name, folder=folder, source="user")
         # Which version it is stands nowhere in the files, and the versions differ in their cameras alone.
         version = "zero123plus-v1.1" if "v1.1" in folder.name else "zero123plus-v1.2"
         return replace(known[version], name=folder.name, folder=folder, source="user")

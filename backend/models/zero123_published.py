@@ -52,7 +52,7 @@ _CLASSES = {
     "unet": "UNet2DConditionModel",
     "scheduler": "DDIMScheduler",
 }
-_PROJECTIONS = {
+PROJECTIONS = {
     "cc_projection": ("CCProjection", "projection"),
     "clip_camera_projection": ("CLIPCameraProjection", "proj"),
 }
@@ -81,7 +81,7 @@ class Zero123Weights:
         Raises:
             WeightsError: when it is missing or of another class.
         """
-        kind = _PROJECTIONS[name][0] if name in _PROJECTIONS else _CLASSES[name]
+        kind = PROJECTIONS[name][0] if name in PROJECTIONS else _CLASSES[name]
         return self.layout.component(name, kind)
 
 
@@ -92,12 +92,12 @@ def read_zero123(folder: Path) -> Zero123Weights:
         WeightsError: when it is no such folder, or a component is missing or of another class.
     """
     layout = read_layout(folder, PIPELINES)
-    projection = next((name for name in _PROJECTIONS if name in layout.index), None)
+    projection = next((name for name in PROJECTIONS if name in layout.index), None)
     if projection is None:
         raise WeightsError(
-            f"The weights in {folder} have no {' or '.join(_PROJECTIONS)}; choose those of Zero123"
+            f"The weights in {folder} have no {' or '.join(PROJECTIONS)}; choose those of Zero123"
         )
-    for name, kind in (*_CLASSES.items(), (projection, _PROJECTIONS[projection][0])):
+    for name, kind in (*_CLASSES.items(), (projection, PROJECTIONS[projection][0])):
         layout.component(name, kind)
     unet = read_config(folder / "unet")
     wanted = 2 * ZERO123.latent_channels
@@ -240,7 +240,7 @@ class Zero123Published:
 
     def _projection(self) -> nn.Linear:
         folder = self.weights.folder(self.weights.projection)
-        layer = _PROJECTIONS[self.weights.projection][1]
+        layer = PROJECTIONS[self.weights.projection][1]
         files = tensor_files(folder)
         rows, columns = stored_shapes(files).get(f"{layer}.weight", (1, POSE_CHANNELS))
         with torch.device("meta"):

@@ -3,18 +3,24 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
-from backend import work
+from backend import one2345, work
 from backend.cli import main
 from backend.errors import ArtifactError, WeightsError
+from backend.geometry.anchors import ZERO123_LAYOUT
+from backend.models import registry
+from backend.models.zero123_published import Zero123Published
 from backend.protocol import Engine, Preset, ProtocolError, Request, Stage, from_data, to_data
+from backend.stages.novel_views import NovelSampling, ViewSetSampling
 from backend.view_sets import read_cameras
 from tests.backend.engine_weights import add_engine_weights
+from tests.backend.models.zero123_layouts import write_zero123
 from tests.backend.quick import quick_presets, run_job
 
 
@@ -136,6 +142,34 @@ def test_the_command_views_writes_the_cameras_too(tmp_path, request_):
     command = ["views", request_.image, "-o", str(target), "--engine", "one2345"]
     assert main([*command, "--weights", request_.weights, "--preset", "draft"]) == 0
     assert len(read_cameras(tmp_path / "drawn.cameras.json").cameras.fov) == 32
+
+
+def test_published_weights_of_zero123_draw_the_views(tmp_path, cutout, weights, monkeypatch):
+    monkeypatch.setattr(registry, "STARTER_FOLDER", weights)
+    one = NovelSampling(steps=1)
+    monkeypatch.setattr(work, "PUBLISHED_SAMPLING", ViewSetSampling(anchors=one, neighbours=one))
+    small = partial(Zero123Published, layout=replace(ZERO123_LAYOUT, tile_px=32))
+    monkeypatch.setattr(one2345, "Zero123Published", small)
+    folder = write_zero123(tmp_path / "public", "b")
+    wanted = Request(image=str(cutout), weights=str(folder), engine=Engine.ONE2345, stop_after=Stage.SHAPE)
+    report = run_job(tmp_path / "job", wanted)
+    assert (report["weights"]["licence"], set(report["weights"]["sha256"])) == (
+        "MIT",
+        {"vae", "image_encoder", "views", "zero123", "neural_sdf"},
+    )
+    fov = read_cameras(tmp_path / "job" / "cameras.json").cameras.fov
+    assert torch.rad2deg(fov[0]).item() == pytest.approx(49.13, abs=0.01)
+
+
+def test_weights_of_the_other_engine_are_refused_before_the_work(tmp_path, cutout):
+    single = write_zero123(tmp_path / "single", "a")
+    with pytest.raises(WeightsError, match="for the engine one2345; choose that engine"):
+        run_job(tmp_path / "job", Request(image=str(cutout), weights=str(single)))
+    with pytest.raises(WeightsError, match=r"for the engine one2345\+\+"):
+        run_job(tmp_path / "job", Request(weights="zero123plus-v1.2", engine=Engine.ONE2345))
+    with pytest.raises(WeightsError, match="models download zero123-xl"):
+        run_job(tmp_path / "job", Request(image=str(cutout), weights="zero123-xl", engine=Engine.ONE2345))
+    assert not (tmp_path / "job" / "matte.png").exists()
 
 
 @pytest.mark.parametrize(
