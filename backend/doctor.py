@@ -76,6 +76,7 @@ def _device() -> Check:
 def _weights(name: str, root: Path) -> Check:
     weights = find_weights(name, root)
     if weights.layout is Layout.ZERO123PLUS:
+        weights.files("views")  # Says how to get what is not there.
         parameters = check_published(weights.folder)
         text = f"{weights.name}, {parameters / 1e6:.1f} M values, {weights.licence}"
         return Check("weights", is_well=True, text=text)
