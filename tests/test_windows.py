@@ -217,7 +217,14 @@ def test_an_environment_on_windows_has_its_python_among_the_scripts(tmp_path, mo
     options = Options(root=tmp_path, python="python.exe")
     uv = Uv(binary=tmp_path / "uv.exe", root=tmp_path)
     plan = planning.Plan(
-        locks=(), digests={}, download_bytes=0, disk_bytes=0, models=(), text="", pythons=("3.11",)
+        locks=(),
+        digests={},
+        download_bytes=0,
+        disk_bytes=0,
+        models=(),
+        text="",
+        is_for_card=False,
+        pythons=("3.11",),
     )
     found = work._prepare_python(uv, tmp_path / "env", plan, options, Reporter(None, work.titles(options)))
     assert found == (tmp_path / "env" / "Scripts" / "python.exe", ())

@@ -39,6 +39,8 @@ SENTENCES = (
     "The driver of {card} is version {driver}: computing on the processor. "
     "Install driver {wanted} or newer, then click Repair",
     "This version has no packages for {card} on this system: computing on the processor",
+    "The packages do not reach the graphics card: computing on the processor. "
+    "Install the newest driver, then click Repair",
     "{sentence}. No Python of its own could be had, so it builds on Blender's",
     "{sentence}. No Python of its own could be had, so it builds on this computer's",
     "Removed: {parts}",

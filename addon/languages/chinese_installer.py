@@ -33,6 +33,10 @@ TEXTS: Mapping[str, str] = {
     "This version has no packages for {card} on this system: computing on the processor": (
         "此版本没有适用于本系统上 {card} 的软件包：在处理器上计算"
     ),
+    "The packages do not reach the graphics card: computing on the processor. "
+    "Install the newest driver, then click Repair": (
+        "软件包无法使用显卡：在处理器上计算。请安装最新驱动，然后点击修复"
+    ),
     "{sentence}. No Python of its own could be had, so it builds on Blender's": (
         "{sentence}。无法获得独立的 Python，因此使用 Blender 自带的"
     ),

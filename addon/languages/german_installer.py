@@ -36,6 +36,11 @@ TEXTS: Mapping[str, str] = {
     "This version has no packages for {card} on this system: computing on the processor": (
         "Diese Version hat keine Pakete für {card} auf diesem System: rechnet auf dem Prozessor"
     ),
+    "The packages do not reach the graphics card: computing on the processor. "
+    "Install the newest driver, then click Repair": (
+        "Die Pakete erreichen die Grafikkarte nicht: rechnet auf dem Prozessor. "
+        "Den neuesten Treiber installieren, dann auf Reparieren klicken"
+    ),
     "{sentence}. No Python of its own could be had, so it builds on Blender's": (
         "{sentence}. Ein eigenes Python war nicht zu bekommen, daher auf dem von Blender"
     ),

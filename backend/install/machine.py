@@ -82,10 +82,11 @@ PLAIN_BUILDS = {"linux-x64": "torch-cpu", "windows-x64": "torch", "macos-arm64":
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """The build to install, and a sentence about it."""
+    """The build to install, a sentence about it, and whether it is one for a graphics card."""
 
     lock: str
     text: str
+    is_for_card: bool = False
 
 
 def platform_key() -> str:
@@ -189,7 +190,7 @@ def choose_build(key: str, found: Collection[Card], locks: Collection[str]) -> C
     fitting = [build for build in CUDA_BUILDS[key] if build.runs_on(card)]
     for build in fitting:
         if card.driver >= build.driver and build.lock in locks:
-            return Choice(lock=build.lock, text=f"Computing on {card.name}")
+            return Choice(lock=build.lock, text=f"Computing on {card.name}", is_for_card=True)
     return Choice(lock=plain, text=_why_plain(card, fitting, locks))
 
 

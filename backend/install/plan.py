@@ -39,6 +39,7 @@ class Plan:
         disk_bytes: Free space needed.
         models: Models that are to be there.
         text: What will compute, in a sentence.
+        is_for_card: The build was chosen for a graphics card.
         pythons: Versions that there are packages for, the best first.
     """
 
@@ -48,6 +49,7 @@ class Plan:
     disk_bytes: int
     models: tuple[Model, ...]
     text: str
+    is_for_card: bool
     pythons: tuple[str, ...]
 
     @property
@@ -67,10 +69,10 @@ def make_plan(options: Options) -> Plan:
     present = {path.stem for path in options.requirements.glob("torch*.txt")}
     kit = _read_kit(options.kit, key) if options.kit else None
     if chosen := options.torch or (kit.torch if kit else ""):
-        torch, text = chosen, f"Computing with the build {chosen}"
+        torch, text, is_for_card = chosen, f"Computing with the build {chosen}", False
     else:
         choice = choose_build(key, cards(), present)
-        torch, text = choice.lock, choice.text
+        torch, text, is_for_card = choice.lock, choice.text, choice.is_for_card
     names = (RUNTIME, f"{torch}.txt")
     if missing := [name for name in names if not (options.requirements / name).is_file()]:
         raise InstallError(
@@ -87,6 +89,7 @@ def make_plan(options: Options) -> Plan:
         disk_bytes=int((packages or _UNKNOWN_BYTES) * _UNPACKED) + 2 * wanted + _SPARE_BYTES,
         models=models,
         text=text,
+        is_for_card=is_for_card,
         pythons=(kit.python,) if kit else SUPPORTED_PYTHONS,
     )
 

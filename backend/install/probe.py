@@ -1,6 +1,7 @@
-"""Run by a new environment's Python: does every package load, and does torch compute?
+"""Run by a new environment's Python: does every package load, and where does torch compute?
 
-Prints one line of JSON. Imports by name, so that one that fails is told of like the others.
+Prints one line of JSON: faults by module, and the device. Imports by name, so that one that fails is told of
+like the others.
 """
 
 import importlib
@@ -50,11 +51,16 @@ def _fault(work: Callable[[], object]) -> str:
 def compute() -> None:
     """Multiply on the device that jobs would take."""
     torch = importlib.import_module("torch")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    square = torch.eye(8, device=device) * 2
+    square = torch.eye(8, device=device()) * 2
     if float((square @ square).sum()) != 32.0:
-        raise ArithmeticError(f"torch computes wrong on {device}")
+        raise ArithmeticError(f"torch computes wrong on {device()}")
+
+
+def device() -> str:
+    """Where torch computes: `cuda` where it reaches a card."""
+    return "cuda" if importlib.import_module("torch").cuda.is_available() else "cpu"
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n" + json.dumps(failures()) + "\n")
+    faults = failures()
+    sys.stdout.write("\n" + json.dumps({"faults": faults, "device": "" if faults else device()}) + "\n")

@@ -62,8 +62,8 @@ class _StageWatch(_Quiet):
             self.problem = event.message
 
 
-def check_imports(python: Path, reporter: Reporter) -> None:
-    """Load every package in the new environment.
+def check_imports(python: Path, reporter: Reporter) -> str:
+    """Load every package in the new environment; returns where torch computes, `cpu` or `cuda`.
 
     Raises:
         InstallError: one does not load; the message says why, as far as that can be known.
@@ -73,12 +73,23 @@ def check_imports(python: Path, reporter: Reporter) -> None:
     lines, code = run_watched(
         command, environment=_environment(), folder=python.parent, watch=_Quiet(reporter)
     )
+    faults, device = read_answer(lines[-1] if lines else f"exit code {code}")
+    if faults:
+        raise InstallError(explained_imports(faults))
+    return device
+
+
+def read_answer(line: str) -> tuple[dict[str, str], str]:
+    """Faults by module and the device, as the probe tells them; anything else is a fault of Python's."""
     try:
-        found = json.loads(lines[-1] if lines else "")
+        match json.loads(line):
+            case {"faults": dict(faults), "device": str(device)}:
+                return {str(name): str(fault) for name, fault in faults.items()}, device
+            case _:
+                pass
     except ValueError:
-        found = {"python": lines[-1] if lines else f"exit code {code}"}
-    if not isinstance(found, dict) or found:
-        raise InstallError(explained_imports(dict(found) if isinstance(found, dict) else {}))
+        pass
+    return {"python": line}, ""
 
 
 def explained_imports(found: dict[str, str]) -> str:

@@ -44,6 +44,10 @@ CHECK, OLD, PYTHON, ASK, PACKAGES, IMPORTS, MODELS, TEST, FINISH = (
     "Finishing",
 )
 
+NO_CARD = (
+    "The packages do not reach the graphics card: computing on the processor. "
+    "Install the newest driver, then click Repair"
+)
 _PRIVATE = f"cpython-{WANTED_PYTHON}."
 """What uv names a private Python's folder, to begin with."""
 
@@ -78,14 +82,15 @@ def install(options: Options, reporter: Reporter) -> Installed:
     python, text = _prepare_python(uv, folder, plan, options, reporter)
     _install_packages(uv, python, plan, reporter)
     reporter.begin(IMPORTS)
-    check_imports(python, reporter)
+    device = check_imports(python, reporter)
     _fetch_models(plan, options, reporter)
     if options.has_test:
         reporter.begin(TEST)
         run_small_job(python, options, reporter)
     reporter.begin(FINISH)
     _switch(folder, python, plan, options.root)
-    return Installed(text=". ".join([plan.text, *text]), seconds=round(time.monotonic() - start, 1))
+    first = plan.text if device == "cuda" or not plan.is_for_card else NO_CARD
+    return Installed(text=". ".join([first, *text]), seconds=round(time.monotonic() - start, 1))
 
 
 def _forget_damaged(uv: Uv, before: State, reporter: Reporter) -> None:

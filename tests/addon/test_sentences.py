@@ -54,12 +54,13 @@ def test_what_the_installer_says_is_known(path):
     assert sorted(said(path) - KNOWN) == []
 
 
-def test_steps_and_faults_of_tables_are_known():
+def test_steps_and_sentences_of_tables_are_known():
     options = Options(root=Path(), is_repair=True)
     titles = {*work.titles(options), maintenance.REMOVING, maintenance.MOVING, *model_actions.TITLES.values()}
     assert titles <= set(sentences.STEPS)
     faults = {sentence for _, _, sentence in packages._FAULTS} | {text for _, text in testing._IMPORT_FAULTS}
     assert faults <= set(sentences.FAULTS)
+    assert work.NO_CARD in sentences.SENTENCES
 
 
 @pytest.fixture

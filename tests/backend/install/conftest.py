@@ -99,7 +99,7 @@ def world(tmp_path, server, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(planning, "platform_key", lambda: "linux-x64")
     # The packages of this world are none that could be loaded; the probe has tests of its own.
-    monkeypatch.setattr(work, "check_imports", lambda python, reporter: None)
+    monkeypatch.setattr(work, "check_imports", lambda python, reporter: "cpu")
     with (tmp_path / "events").open("wb") as sink:
         yield World(
             server=server,

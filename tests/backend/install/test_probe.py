@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.install import probe
+from backend.install import probe, testing
 
 
 @pytest.fixture
@@ -34,3 +34,17 @@ def test_torch_computes_only_where_everything_loads(modules, monkeypatch):
 
 def test_torch_computes_here():
     probe.compute()
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ('{"faults": {}, "device": "cuda"}', ({}, "cuda")),
+        ('{"faults": {"torch": "OSError: x"}, "device": ""}', ({"torch": "OSError: x"}, "")),
+        ("Segmentation fault", ({"python": "Segmentation fault"}, "")),
+        ("[]", ({"python": "[]"}, "")),
+        ('{"faults": 3, "device": "cpu"}', ({"python": '{"faults": 3, "device": "cpu"}'}, "")),
+    ],
+)
+def test_what_the_probe_says_is_read_and_anything_else_is_a_fault(line, answer):
+    assert testing.read_answer(line) == answer

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from backend.errors import Cancelled, InstallError, NetworkError, One2345Error, StorageError
+from backend.install import machine, work
 from backend.install import plan as planning
-from backend.install import work
 from backend.install.reporter import Reporter
 from backend.installation import COMPLETE_FILE, Step, read_state
 from backend.storage import sha256_of
@@ -35,6 +35,17 @@ def test_an_installation_ends_in_an_environment_that_works(world):
     script = "import part_0, part_9, sys; print(sys.prefix)"
     done = subprocess.run([installed_python(world), "-c", script], capture_output=True, text=True, check=True)
     assert "data ü x" in done.stdout
+
+
+@pytest.mark.parametrize(("device", "text"), [("cuda", "Computing on Card"), ("cpu", work.NO_CARD)])
+def test_a_card_that_the_packages_do_not_reach_is_said(world, monkeypatch, device, text):
+    card = machine.Card(name="Card", capability=8.9, driver=590, memory_mib=8192)
+    lock = world.extension / "requirements" / "torch-cpu.txt"
+    lock.rename(lock.with_name("torch.txt"))
+    monkeypatch.setattr(planning, "cards", lambda: [card])
+    monkeypatch.setattr(work, "check_imports", lambda python, reporter: device)
+    world.install(torch="")
+    assert world.done.text == text
 
 
 def test_every_step_is_told_in_its_order_and_progress_never_falls(world):
@@ -283,7 +294,7 @@ def test_the_environment_in_use_stays_until_the_new_one_works(world, monkeypatch
     with pytest.raises(InstallError, match="does not load"):
         world.install()
     assert installed_python(world) == before
-    monkeypatch.setattr(work, "check_imports", lambda python, reporter: None)
+    monkeypatch.setattr(work, "check_imports", lambda python, reporter: "cpu")
     world.install()
     assert installed_python(world) != before
     assert not before.exists()
