@@ -16,6 +16,7 @@ from ..backend.protocol import (
 from . import jobs, previews, ticking
 from .errors import JobError, SourceError
 from .folders import PREVIEWS
+from .importer import packed_image
 from .job import Job
 from .options import panel_placement
 from .pictures import MODEL, PROMPT
@@ -82,8 +83,6 @@ def taken(job: Job, number: int) -> bpy.types.Image:
     path = pictures_of(job).get(number)
     if path is None or job.request.text is None:
         raise JobError(tr("There is no picture {number} to choose.", number=number))
-    image = bpy.data.images.load(str(path))
-    image.pack()
-    image.name = image.filepath = image.filepath_raw = job.title
+    image = packed_image(job.title, path.read_bytes())
     image[PROMPT], image[MODEL] = job.request.text.prompt, job.request.text.model
     return image

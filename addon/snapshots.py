@@ -1,5 +1,9 @@
 """Pictures that Blender holds for a moment only, as images of the file: clipboard, 3D view, last render."""
 
+import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,24 +12,41 @@ import bpy
 import gpu
 import numpy as np
 
+from . import x11_clipboard
 from .errors import SourceError
+from .importer import packed_image
 from .pictures import save_render
 from .properties import current_scene
 from .texts import tr
 
+log = logging.getLogger(__name__)
+
 MAX_SIDE_PX = 1024
+_CLIPBOARD_S = 4.0
 _RENDER_RESULT = "Render Result"
 _NO_CLIPBOARD = (
     "There is no picture in the clipboard that Blender can read. Copy one, or save it and open it."
 )
 
 
-def from_clipboard(context: bpy.types.Context) -> bpy.types.Image:
+def from_clipboard(context: bpy.types.Context, folder: Path) -> bpy.types.Image:
     """The picture in the clipboard.
 
+    Args:
+        folder: Where a file may lie for a moment.
+
     Raises:
-        SourceError: there is none, or this Blender cannot read it.
+        SourceError: there is none, or it cannot be read here.
     """
+    try:
+        return _from_blender(context)
+    except SourceError:
+        if (image := _from_x11(folder)) is None:
+            raise
+        return image
+
+
+def _from_blender(context: bpy.types.Context) -> bpy.types.Image:
     if "clipboard_paste" not in dir(bpy.ops.image):
         raise SourceError(tr("This Blender cannot paste pictures. Save the picture and open it instead."))
     before = {image.session_uid for image in bpy.data.images}
@@ -39,6 +60,23 @@ def from_clipboard(context: bpy.types.Context) -> bpy.types.Image:
         raise SourceError(tr(_NO_CLIPBOARD))
     pasted[0].pack()
     return pasted[0]
+
+
+def _from_x11(folder: Path) -> bpy.types.Image | None:
+    """The clipboard of an X11 display, which Blender does not look at; None without a picture there."""
+    if not os.environ.get("DISPLAY"):
+        return None
+    path = folder / "clipboard.png"
+    command = [sys.executable, str(Path(x11_clipboard.__file__)), str(path)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(command, timeout=_CLIPBOARD_S, capture_output=True, check=True)
+        return packed_image("Clipboard", path.read_bytes())
+    except (subprocess.SubprocessError, OSError) as error:
+        log.info("no picture in the clipboard of X11: %s", error)
+        return None
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def from_view(context: bpy.types.Context) -> bpy.types.Image:
@@ -75,14 +113,11 @@ def from_render(context: bpy.types.Context, folder: Path) -> bpy.types.Image:
             raise SourceError(tr("Nothing was rendered yet. Render a picture first (F12)."))
         folder.mkdir(parents=True, exist_ok=True)
         save_render(result, path, current_scene(context))
-        image = bpy.data.images.load(str(path))
-        image.pack()
+        return packed_image("Render", path.read_bytes())
     except (RuntimeError, OSError) as error:
         raise SourceError(tr("Nothing was rendered yet. Render a picture first (F12).")) from error
     finally:
         path.unlink(missing_ok=True)
-    image.name = image.filepath = image.filepath_raw = "Render"
-    return image
 
 
 def _draw_view(

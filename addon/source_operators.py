@@ -53,7 +53,8 @@ class ONE2345_OT_paste(_Chooser, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> "Returned":
         """Paste it."""
-        return reported(self, lambda: choose(context, lambda: snapshots.from_clipboard(context)))
+        folder = data_root(preferences(context)) / PREVIEWS
+        return reported(self, lambda: choose(context, lambda: snapshots.from_clipboard(context, folder)))
 
 
 class ONE2345_OT_snapshot(_Chooser, bpy.types.Operator):

@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         views_editing,
         views_operators,
         views_sheet,
+        x11_clipboard,
     )
     from addon.installer import state as installer_state
     from backend import installation, protocol
@@ -189,4 +190,5 @@ __all__ = [
     "views_editing",
     "views_operators",
     "views_sheet",
+    "x11_clipboard",
 ]

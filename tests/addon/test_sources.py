@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 import pytest
 
-from tests.addon.extension import errors, jobs, pictures, snapshots
+from tests.addon.extension import errors, jobs, pictures, snapshots, x11_clipboard
 
 pytestmark = pytest.mark.blender
 
@@ -141,3 +141,38 @@ def test_a_view_keeps_its_overlays():
         assert not overlay.show_overlays
     assert overlay.show_overlays
     assert space.show_gizmo
+
+
+@pytest.fixture
+def x11(enabled, monkeypatch, tmp_path):
+    """A display whose clipboard is read by a program that does what a line of shell says."""
+
+    def use(line):
+        program = tmp_path / "python-clipboard"
+        program.write_text(f"#!/bin/sh\n{line}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("DISPLAY", ":7")
+        monkeypatch.setattr(snapshots.sys, "executable", str(program))
+
+    return use
+
+
+def test_a_picture_in_the_clipboard_of_x11_is_pasted_and_packed(x11, picture, tmp_path):
+    x11(f'cp "{picture}" "$2"')
+    assert bpy.ops.one2345.paste() == {"FINISHED"}
+    image = bpy.context.scene.one2345.image
+    assert (image.name, image.size[:]) == ("Clipboard", (2, 2))
+    assert image.packed_file.data == picture.read_bytes()
+    assert not list((tmp_path / "data" / "previews").iterdir())
+
+
+def test_no_picture_in_the_clipboard_of_x11_is_told(x11):
+    x11("exit 1")
+    with pytest.raises(RuntimeError, match=r"no picture in the clipboard|no window to paste"):
+        bpy.ops.one2345.paste()
+
+
+def test_the_clipboard_program_ends_without_a_display(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":99999")
+    assert x11_clipboard.main(tmp_path / "picture.png") == 1
+    assert not (tmp_path / "picture.png").exists()
