@@ -5,6 +5,7 @@ A set is a folder with the five networks of `NETWORKS`, or public weights that s
 folder is found; the store checks what was downloaded.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -106,12 +107,18 @@ class WeightSet:
         return _published_files(self.folder, network)
 
     def checksums(self, networks: tuple[str, ...]) -> dict[str, str]:
-        """SHA-256 over each network's files.
+        """SHA-256 over each network's files, or over what their seal says of them.
 
         Raises:
             WeightsError: when a network is missing.
         """
-        return {name: checksum(self.files(name)) for name in networks}
+        return {name: self._checksum(name) for name in networks}
+
+    def _checksum(self, network: str) -> str:
+        files = self.files(network)
+        if self.layout is Layout.OWN or self.place(network) != self.folder:
+            return checksum(files)
+        return _sealed_checksum(self.folder, files)
 
     def control(self, purpose: str) -> Path:
         """The folder of the ControlNet for a purpose.
@@ -134,6 +141,25 @@ class WeightSet:
         return found
 
 
+def _sealed_checksum(folder: Path, files: list[Path]) -> str:
+    """SHA-256 over files of a published folder; the seal stands for gigabytes that have not changed since."""
+    seal = folder / SUMS_FILE
+    if not seal.is_file():
+        return checksum(files)
+    known, sealed_ns = _sealed(seal), seal.stat().st_mtime_ns
+    parts = []
+    for file in files:
+        digest = known.get(file.relative_to(folder).as_posix(), "")
+        parts.append(digest if digest and file.stat().st_mtime_ns <= sealed_ns else checksum([file]))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _sealed(seal: Path) -> dict[str, str]:
+    """Checksums by the files' names."""
+    lines = seal.read_text("utf-8").splitlines()
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
 def how_to_get(weights: WeightSet) -> str:
     """What to do about a set that is not there."""
     accept = "" if weights.licence in FREE_LICENCES else " --accept-licence"
@@ -144,7 +170,7 @@ def _published_files(folder: Path, network: str) -> list[Path]:
     """The component of a published folder that stands for a network, with what steers it."""
     if network != "views":
         return tensor_files(folder / ("vision_encoder" if network == "image_encoder" else network))
-    small = [folder / INDEX_FILE, folder / "scheduler" / "scheduler_config.json"]
+    small = sorted([*folder.glob("*.json"), *folder.glob("*/*.json")])
     return [*small, *tensor_files(folder / "unet"), *tensor_files(folder / "text_encoder")]
 
 
@@ -263,10 +289,9 @@ def write_checksums(folder: Path) -> Path:
 def verify(folder: Path) -> list[str]:
     """What is wrong with a set's files, one sentence each; empty when all is well."""
     try:
-        lines = (folder / SUMS_FILE).read_text("utf-8").splitlines()
+        wanted = _sealed(folder / SUMS_FILE)
     except OSError:
         return [f"{folder} has no {SUMS_FILE}; its files cannot be checked"]
-    wanted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     problems = [f"{name} is missing" for name in wanted if not (folder / name).is_file()]
     for name in _file_names(folder):
         if name not in wanted:

@@ -9,7 +9,7 @@ import pytest
 
 from backend.cli import main
 from backend.errors import ConfigError, InstallError, WeightsError
-from backend.models import hub
+from backend.models import hub, registry
 from backend.models.public_models import PUBLIC_MODELS, public_model, wanted_files
 from backend.models.registry import FREE_LICENCES, find_weights, rig_of, verify, weight_sets
 from tests.backend.models.public_weights import write_zero123plus
@@ -121,6 +121,22 @@ def test_a_changed_file_is_found_later(the_hub, tmp_path):
     assert verify(folder) == [
         "unet/diffusion_pytorch_model.safetensors is not the file it should be; restore it"
     ]
+
+
+def test_sealed_files_are_not_read_for_every_job(the_hub, tmp_path, monkeypatch):
+    """Checksums of gigabytes come from the seal, unless a file is younger than it."""
+    folder = hub.fetch_public_model(MODEL, tmp_path, is_accepted=True)
+    weights = find_weights("zero123plus-v1.2", tmp_path)
+    read = []
+    plain = registry.checksum
+    monkeypatch.setattr(registry, "checksum", lambda files: read.extend(files) or plain(files))
+    before = weights.checksums(("vae", "image_encoder", "views"))
+    assert {file.suffix for file in read} == {".json"}
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    after = weights.checksums(("vae", "image_encoder", "views"))
+    assert file in read
+    assert [name for name in before if before[name] != after[name]] == ["views"]
 
 
 def test_weights_are_taken_over_from_a_folder(published, tmp_path, monkeypatch):
