@@ -25,7 +25,7 @@ from backend.models.text_to_image import TextPainter, TextSampling
 from backend.models.wording import wrapped
 from backend.protocol import CANDIDATES_SHEET, Event, Json, Progress, Request, Stage, TextRequest
 from backend.reports import versions
-from backend.storage import part_of, write_whole, writing_errors
+from backend.storage import part_of, put_in_place, write_whole, writing_errors
 from backend.work import Resources, derived_seed
 
 OnEvent = Callable[[Event], None]
@@ -161,7 +161,7 @@ def _write_picture(picture: Float[Tensor, "3 h w"], path: Path) -> None:
     part = part_of(path)
     with writing_errors(path):
         Image.fromarray(pixels).save(part, format="PNG")
-        part.replace(path)
+        put_in_place(part, path)
 
 
 def write_sheet(job: Job) -> Path:
@@ -182,7 +182,7 @@ def write_sheet(job: Job) -> Path:
     part = part_of(path)
     with writing_errors(path):
         sheet.save(part, format="PNG")
-        part.replace(path)
+        put_in_place(part, path)
     return path
 
 

@@ -37,6 +37,7 @@ from backend.storage import (
     PART_PREFIX,
     flush_to_disk,
     part_of,
+    put_in_place,
     sha256_of,
     write_whole,
     writing_errors,
@@ -185,7 +186,7 @@ class Job:
                     for path in targets:
                         path.unlink(missing_ok=True)
                 for path, part in zip(targets, parts, strict=True):
-                    part.replace(path)
+                    put_in_place(part, path)
             finally:
                 for part in parts:
                     part.unlink(missing_ok=True)

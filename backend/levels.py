@@ -15,7 +15,7 @@ from backend.geometry.meshes import Mesh, TexturedMesh, weld, with_colours
 from backend.geometry.simplify import simplify
 from backend.protocol import LEVEL_FILE, Stage
 from backend.stages.mesh import FineMesh, fine_mesh, level_of_detail
-from backend.storage import part_of, sha256_of, writing_errors
+from backend.storage import part_of, put_in_place, sha256_of, writing_errors
 from backend.work import Work
 
 
@@ -72,7 +72,7 @@ def write_levels(work: Work, levels: Sequence[TexturedMesh]) -> None:
         part = part_of(path)
         write_glb(level, part, extras=work.provenance(Stage.TEXTURE))
         with writing_errors(path):
-            part.replace(path)
+            put_in_place(part, path)
 
 
 def _simplified(mesh: Mesh, faces: int) -> Mesh:

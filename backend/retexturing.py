@@ -19,7 +19,7 @@ from backend.models.colour_field import load_field
 from backend.protocol import RETEXTURED_FILE, Event, Json, Progress, Stage, StageDone
 from backend.reports import Report, mesh_facts
 from backend.stages.retexture import OldSurface, retexture
-from backend.storage import part_of, writing_errors
+from backend.storage import part_of, put_in_place, writing_errors
 from backend.work import Work
 
 OnEvent = Callable[[Event], None]
@@ -51,7 +51,7 @@ def bake_edited(work: Work, edited: Path, report: Report, *, on_event: OnEvent, 
     part = part_of(target)
     write_glb(textured, part, extras=work.provenance(stage) | {"edited": True})
     with writing_errors(target):
-        part.replace(target)
+        put_in_place(part, target)
     seconds = time.monotonic() - start
     report.add_stage(stage, origin="made", seed=work.seed(stage), seconds=seconds, peaks=peaks(device))
     report.add_mesh(mesh_facts(textured))

@@ -32,7 +32,7 @@ from backend.stages.photo import PhotoTexture
 from backend.stages.shape import generate_shape
 from backend.stages.texture import texture_levels
 from backend.stages.views import generate_views, redraw_views
-from backend.storage import part_of, sha256_of
+from backend.storage import part_of, put_in_place, sha256_of
 from backend.view_models import normals_model, view_model
 from backend.work import Work
 
@@ -74,7 +74,7 @@ def _make_views(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
         model = normals_model(work, paths[0])
         normals = generate_views(picture, model, seed=seed, config=config, on_step=share_of(on_step, 1, 2))
         write_views(normals, part_of(target))
-        part_of(target).replace(target)
+        put_in_place(part_of(target), target)
 
 
 def _make_occupancy(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:

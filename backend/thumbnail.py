@@ -12,7 +12,7 @@ from backend.artifact_files import write_rgba
 from backend.geometry.cameras import UNIT_RADIUS, Cameras, orbit_cameras
 from backend.geometry.meshes import Mesh, TexturedMesh
 from backend.geometry.render import render
-from backend.storage import part_of, writing_errors
+from backend.storage import part_of, put_in_place, writing_errors
 
 SIZE_PX = 256
 _AZIMUTH, _ELEVATION, _FOV = (math.radians(angle) for angle in (25.0, 20.0, 30.0))
@@ -44,7 +44,7 @@ def write_thumbnail(mesh: TexturedMesh, path: Path, *, device: torch.device | st
     picture = draw_thumbnail(mesh, device=device)
     with writing_errors(path):
         write_rgba(picture, part)
-        part.replace(path)
+        put_in_place(part, path)
 
 
 def _camera(mesh: TexturedMesh) -> Cameras:

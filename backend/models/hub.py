@@ -14,7 +14,7 @@ from backend.errors import ConfigError, InstallError, NetworkError
 from backend.models.public_models import PublicModel, check_folder, wanted_files
 from backend.models.registry import write_checksums
 from backend.models.text_models import known_text_model, place_of, repo_of
-from backend.storage import remove_tree, sha256_of, writing_errors
+from backend.storage import put_in_place, remove_tree, sha256_of, writing_errors
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def _finish(part: Path, target: Path) -> None:
     write_checksums(part)
     remove_tree(target)
     with writing_errors(target):
-        part.replace(target)
+        put_in_place(part, target)
 
 
 @contextmanager
