@@ -16,6 +16,7 @@ from backend.arguments import EXIT_CHECK, EXIT_CODES, EXIT_FAULT, SUFFIXES, Pars
 from backend.artifact_files import read_views, write_views
 from backend.devices import choose_device, make_repeatable
 from backend.doctor import run_doctor
+from backend.engine_list import print_engines
 from backend.errors import Cancelled, ConfigError, One2345Error
 from backend.geometry.glb import write_glb
 from backend.geometry.mesh_files import read_mesh_file
@@ -234,11 +235,17 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return 0 if is_well else EXIT_CHECK
 
 
+def _engines(arguments: argparse.Namespace) -> int:
+    print_engines(data_root(os.environ), choose_device(arguments.device), as_json=arguments.json)
+    return 0
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "generate": _make,
     "views": _make,
     "reconstruct": _make,
     "texture": _make,
     "models": manage_models,
+    "engines": _engines,
     "doctor": _doctor,
 }

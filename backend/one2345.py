@@ -23,8 +23,8 @@ from backend.view_sets import SheetCameras, write_cameras, write_sheet
 from backend.work import Work
 
 
-def check_networks(weights: WeightSet, names: Iterable[str]) -> None:
-    """Find out before the work whether a set has these networks of the engine.
+def check_networks(weights: WeightSet, engine: Engine, names: Iterable[str]) -> None:
+    """Find out before the work whether a set has these networks of an engine.
 
     Raises:
         WeightsError: when some are missing.
@@ -34,8 +34,8 @@ def check_networks(weights: WeightSet, names: Iterable[str]) -> None:
         weights.files(missing[0])  # Says how to get them.
     if missing:
         raise WeightsError(
-            f"The weights {weights.name} lack {' and '.join(missing)} for the engine {Engine.ONE2345}; train"
-            f" them as backend/train/README.md says, or use the engine {Engine.ONE2345_PLUS}"
+            f"The weights {weights.name} lack {' and '.join(missing)} for the engine {engine}; choose another"
+            " engine or other weights, or train them as backend/train/README.md says"
         )
 
 

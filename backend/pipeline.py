@@ -103,7 +103,7 @@ def _check_networks(work: Work, needed: set[Stage]) -> None:
     if engine is Engine.ONE2345:
         made = [stage for stage in needed if not _is_fixed(stage, work.job, work.request)]
         rules = RULES[work.request.engine]
-        check_networks(work.weights, [name for stage in made for name in rules[stage].networks])
+        check_networks(work.weights, engine, [name for stage in made for name in rules[stage].networks])
 
 
 def needed_stages(job: Job, request: Request) -> set[Stage]:
