@@ -44,13 +44,14 @@ def subject(tmp_path_factory):
 
 @pytest.fixture
 def make_python(tmp_path, subject):
-    """Makes a "Python" that runs the fake backend, whatever it is told to run."""
+    """Makes a "Python" that runs the fake backend, with options or without, whatever it is told to run."""
 
     def make(behaviour):
-        path = tmp_path / f"python-{behaviour}"
+        path = tmp_path / f"python-{behaviour}".replace(" ", "_")
         if path.exists():  # a process that is just starting may be reading it
             return path
-        command = shlex.join([sys.executable, str(FAKE), behaviour, str(subject)])
+        name, *options = behaviour.split()
+        command = shlex.join([sys.executable, str(FAKE), name, str(subject), *options])
         path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         path.chmod(0o755)
         return path

@@ -196,6 +196,18 @@ def fails(options):
         )
 
 
+def fails_on_odd_seeds(options):
+    """Refuses every other picture."""
+    hello()
+    ready()
+    while True:
+        submit = next_command("submit")
+        if submit["request"]["seed"] % 2:
+            send("failed", job=submit["job"], code="nothing_found", message="No object.", action="")
+        else:
+            run_job(submit, options.glb, pace=options.pace)
+
+
 def cannot_work(options):
     """Says that the process as a whole is of no use."""
     hello()
@@ -292,6 +304,7 @@ BEHAVIOURS = {
         is_killed,
         lacks_torch,
         fails,
+        fails_on_odd_seeds,
         cannot_work,
         waits,
         ignores_cancel,
