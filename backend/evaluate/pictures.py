@@ -44,6 +44,12 @@ def input_camera(seed: int) -> Cameras:
     return _orbit([0.0], [float(elevation)], [float(fov)])
 
 
+def input_elevation(seed: int) -> float:
+    """Elevation of `input_camera`, in radians."""
+    (position,) = input_camera(seed).position
+    return math.asin(float(position[2] / position.norm()))
+
+
 def other_cameras() -> Cameras:
     """Twelve cameras around the object, 15 degrees and more away from the azimuths of every rig."""
     numbers = range(NUM_OTHER_CAMERAS)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from backend.errors import InputError
 from backend.evaluate.pictures import input_camera
-from backend.geometry.cameras import ViewRig
+from backend.geometry.cameras import Cameras, ViewRig
 from backend.geometry.framing import crop_to_object
 from backend.geometry.glb_reader import read_textured_glb
 from backend.geometry.meshes import TexturedMesh
@@ -58,7 +58,14 @@ def read_subject(path: Path) -> Subject:
 
 def true_views(subject: Subject, rig: ViewRig, *, device: torch.device) -> Float[Tensor, "v 4 h w"]:
     """The object in the rig's six cameras."""
-    return render(subject.mesh, rig.cameras(), size=rig.tile_px, device=device).cpu()
+    return views_from(subject, rig.cameras(), rig.tile_px, device=device)
+
+
+def views_from(
+    subject: Subject, cameras: Cameras, size: int, *, device: torch.device
+) -> Float[Tensor, "v 4 h w"]:
+    """The object from any cameras."""
+    return render(subject.mesh, cameras, size=size, device=device).cpu()
 
 
 def input_picture(subject: Subject, *, seed: int, device: torch.device) -> Float[Tensor, "4 h w"]:

@@ -17,6 +17,7 @@ from backend.geometry.cameras import ViewRig
 from backend.geometry.framing import PICTURE_FILL, object_box
 from backend.geometry.glb import write_glb
 from backend.geometry.meshes import TexturedMesh, with_colours
+from tests.backend.engine_weights import add_engine_weights
 from tests.backend.geometry.bodies import body_mesh
 from tests.backend.quick import quick_presets
 
@@ -143,3 +144,37 @@ def test_a_bare_evaluation_of_another_rig_ends_before_the_texture(folder, tmp_pa
 def test_faults_of_true_views_are_refused_for_pictures(folder, tmp_path, tiny_weights):
     with pytest.raises(InputError, match="--from views"):
         cli.run(parsed(folder, tmp_path, tiny_weights, "--fault", "blurred"))
+
+
+@pytest.mark.parametrize("route", ["image", "views"])
+def test_engines_are_compared_on_the_same_objects(folder, tmp_path, tiny_weights, route, capsys):
+    weights = add_engine_weights(tmp_path / "weights", tiny_weights)
+    args = parsed(
+        *(folder, tmp_path, weights, "--from", route, "--engine", "one2345++,one2345"),
+        *("--limit", "1", "--device", "cpu", "--sheet", str(tmp_path / "sheet.png"), "--bare"),
+    )
+    assert cli.run(args) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    first, second = report["objects"]
+    assert (first["engine"], second["engine"]) == ("one2345++", "one2345")
+    assert first["name"] == second["name"]
+    assert set(report["summaries"]) == {"one2345++", "one2345"}
+    assert report["summary"] == report["summaries"]["one2345++"]
+    assert ("elevation_error_deg" in second) == (route == "image")
+    assert ("views_psnr_grey" in second["scores"]) == (route == "image")
+    assert "occupancy" not in second["seconds"]
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert picture.size == (15 * 128, 2 * 128)
+    heads, *lines = capsys.readouterr().out.splitlines()
+    assert heads.split()[:3] == ["engine", "F@0.05", "Chamfer"]
+    assert [line.split()[0] for line in lines] == ["one2345++", "one2345"]
+    assert lines[0].split()[1] == f"{first['scores']['f_0.05']:.4f}"
+    assert lines[0].split()[-1] == "0"
+
+
+def test_true_views_of_the_second_engine_have_no_rig(folder, tmp_path, tiny_weights):
+    args = parsed(
+        *(folder, tmp_path, tiny_weights, "--from", "views", "--engine", "one2345", "--rig", "starter")
+    )
+    with pytest.raises(InputError, match="cameras of its own"):
+        cli.run(args)
