@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..backend.protocol import ProtocolError, parse_json
+from ..backend.protocol import Engine, ProtocolError, parse_json
 from .errors import SetupError
 from .launch import EXTENSION_ROOT
 
@@ -14,6 +14,8 @@ FOLDER = "FOLDER"
 """The choice of a folder in place of a name."""
 STARTER = "starter"
 """The weights that are bundled."""
+_ENGINES = {"zero123plus": Engine.ONE2345_PLUS, "zero123": Engine.ONE2345}
+"""The engine that a published layout is for."""
 _MODELS = Path("models")
 _BYTES_A_NUMBER = 3
 """Of weights whose size was not published: some of their numbers take two bytes, some four."""
@@ -59,6 +61,29 @@ def view_weights() -> tuple[Downloadable, ...]:
     """
     sets = _table("weight_sets.json")
     return _read("public_models.json", _MODELS, lambda name: name in sets)
+
+
+def engine_of(weights: str) -> Engine | None:
+    """The only engine that named weights are for; None when they, or a folder, may be for any.
+
+    Raises:
+        SetupError: the extension's table is damaged.
+    """
+    entry = _table("weight_sets.json").get(weights)
+    layout = entry.get("layout") if isinstance(entry, dict) else None
+    return _ENGINES.get(str(layout))
+
+
+def memory_mib(engine: Engine, weights: str) -> dict[str, float]:
+    """Memory that a job takes at most, by kind of device, as far as it was measured.
+
+    Raises:
+        SetupError: the extension's table is damaged.
+    """
+    entry = _table("measured.json").get(f"{engine} {weights}")
+    found = entry.get("memory_mib") if isinstance(entry, dict) else None
+    values = found if isinstance(found, dict) else {}
+    return {str(kind): float(mib) for kind, mib in values.items() if isinstance(mib, int | float)}
 
 
 def entry_of(name: str) -> Downloadable | None:

@@ -139,6 +139,7 @@ def _draw_button(
         download_operators.draw_download(context, layout, missing)
     elif trouble:
         draw_text(context, layout, trouble.text, icon="INFO")
+    if trouble and trouble.cure == readiness.PICTURE:
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator(source_operators.ONE2345_OT_open_picture.bl_idname, text="Open Picture...")
 

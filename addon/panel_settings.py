@@ -2,12 +2,12 @@
 
 import bpy
 
-from . import backend_operators, jobs, readiness
+from ..backend.protocol import Engine
+from . import backend_operators, jobs
 from .client import State
-from .download_operators import draw_download
-from .downloadable import FOLDER, entry_of
+from .downloadable import FOLDER, entry_of, memory_mib
 from .drawing import Tab, draw_preferences_button, draw_text, layout_of
-from .properties import scene_settings
+from .properties import ONE2345_PG_settings, scene_settings
 from .texts import tr
 
 _STATE_TEXTS = {
@@ -39,11 +39,8 @@ class ONE2345_PT_method(Tab, bpy.types.Panel):
         column.prop(settings, "weights")
         if settings.weights == FOLDER:
             column.prop(settings, "weights_folder")
-        entry = entry_of(settings.weights)
-        if entry is not None and readiness.missing_network(context, settings.weights) is None:
-            draw_text(context, layout, entry.licence, icon="INFO")
-        elif entry is not None:
-            draw_download(context, layout, entry)
+        for text in _facts(settings):
+            draw_text(context, layout, text, icon="INFO")
 
 
 class ONE2345_PT_import(Tab, bpy.types.Panel):
@@ -92,6 +89,18 @@ class ONE2345_PT_backend(Tab, bpy.types.Panel):
 
 
 CLASSES = (ONE2345_PT_method, ONE2345_PT_import, ONE2345_PT_backend)
+
+
+def _facts(settings: ONE2345_PG_settings) -> list[str]:
+    """What the chosen engine and weights need, as far as it is known."""
+    entry = entry_of(settings.weights)
+    facts = [entry.licence] if entry else []
+    needed = memory_mib(Engine[settings.engine], settings.weights)
+    facts += [
+        tr("{size} GiB of {kind} memory", size=f"{mib / 1024:.1f}", kind=kind.upper())
+        for kind, mib in needed.items()
+    ]
+    return facts
 
 
 def status_line() -> str:

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import bpy
 
-from .downloadable import Downloadable, entry_of
+from ..backend.protocol import Engine
+from .downloadable import Downloadable, engine_of, entry_of
 from .errors import AddonError
 from .preferences import data_root, launch_problem, preferences
 from .properties import scene_settings
 
 PREFERENCES = "preferences"
 """A cure that lies in the add-on's preferences."""
+METHOD = "method"
+"""A cure: choose another engine or other weights."""
 NETWORK = "network"
 """A cure: download the chosen weights."""
 PICTURE = "picture"
@@ -40,6 +43,8 @@ def problem(context: bpy.types.Context) -> Problem | None:
     if text := launch_problem(context):
         return Problem(text, PREFERENCES)
     settings = scene_settings(context)
+    if engine_of(settings.weights) not in (None, Engine[settings.engine]):
+        return Problem("These weights are for the other engine", METHOD)
     if missing_network(context, settings.weights):
         return Problem("The weights must be downloaded first", NETWORK)
     if settings.image is None:

@@ -311,4 +311,6 @@ TEXTS: Mapping[str, str] = {
     "{name} was made by One-2-3-45, which has no six views or coarse shape.": (
         "{name} 由 One-2-3-45 生成，没有六视图或粗略形状。"
     ),
+    "{size} GiB of {kind} memory": "{kind} 内存 {size} GiB",
+    "These weights are for the other engine": "这些权重用于另一引擎",
 }

@@ -363,4 +363,6 @@ TEXTS: Mapping[str, str] = {
     "{name} was made by One-2-3-45, which has no six views or coarse shape.": (
         "{name} wurde mit One-2-3-45 gemacht, das keine sechs Ansichten und keine grobe Form kennt."
     ),
+    "{size} GiB of {kind} memory": "{size} GiB {kind}-Speicher",
+    "These weights are for the other engine": "Diese Gewichte sind für das andere Verfahren",
 }

@@ -79,6 +79,18 @@ def test_weights_that_are_missing_switch_the_button_off_and_offer_the_download(r
     assert "CC-BY-NC-4.0" in texts(panel_settings.ONE2345_PT_method)
 
 
+def test_weights_of_the_other_engine_switch_the_button_off(ready, tmp_path):
+    ready.engine, ready.weights = "ONE2345", "zero123plus-v1.2"
+    assert readiness.problem(bpy.context).cure == readiness.METHOD
+    assert ("label", "These weights are for the other") in drawn(panel.ONE2345_PT_generate)
+    ready.engine = "ONE2345_PLUS"
+    assert readiness.problem(bpy.context).cure == readiness.NETWORK
+
+
+def test_the_memory_that_was_measured_is_told(ready):
+    assert "1.4 GiB of CPU memory" in texts(panel_settings.ONE2345_PT_method)
+
+
 def test_times_of_one_method_say_nothing_of_another(tmp_path):
     kinds = [
         timings.Kind(preset=protocol.Preset.DRAFT),
