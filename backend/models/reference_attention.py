@@ -18,6 +18,11 @@ from torch import Tensor
 
 from backend.errors import ConfigError
 
+FUSED_DEVICES = ("cuda", "cpu")
+"""Where torch computes attention without the matrix of all pairs."""
+MAX_SCORES = 2**27
+"""Entries of that matrix at once elsewhere."""
+
 
 @dataclass(kw_only=True, slots=True)
 class ReferenceBank:
@@ -63,8 +68,23 @@ class TokenAttention:
             rearrange(tokens, "b t (n c) -> b n t c", n=attn.heads)
             for tokens in (attn.to_q(hidden_states), to_key(seen), to_value(seen))
         )
-        mixed = rearrange(F.scaled_dot_product_attention(query, key, value), "b n t c -> b t (n c)")
-        return project(mixed)
+        return project(rearrange(attention(query, key, value), "b n t c -> b t (n c)"))
+
+
+def attention(
+    query: Float[Tensor, "b n t c"], key: Float[Tensor, "b n s c"], value: Float[Tensor, "b n s c"]
+) -> Float[Tensor, "b n t c"]:
+    """Attention whose matrix never takes much memory.
+
+    Devices without a kernel that avoids the matrix (Apple's) get the queries in slices; a whole canvas of
+    Zero123++ would take 2.6 GB there.
+    """
+    if query.device.type in FUSED_DEVICES:
+        return F.scaled_dot_product_attention(query, key, value)
+    samples, heads, tokens, _ = query.shape
+    step = max(1, MAX_SCORES // (samples * heads * key.shape[2]))
+    parts = [query[:, :, start : start + step] for start in range(0, tokens, step)]
+    return torch.cat([F.scaled_dot_product_attention(part, key, value) for part in parts], dim=2)
 
 
 def install_reference_attention(unet: UNet2DConditionModel) -> None:

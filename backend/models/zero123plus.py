@@ -16,6 +16,7 @@ from typing import cast
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.schedulers import KarrasDiffusionSchedulers
 from einops import rearrange
 from jaxtyping import Float
 from PIL import Image
@@ -83,18 +84,21 @@ class Zero123PlusWeights:
         Raises:
             WeightsError: when it is missing or of another class.
         """
-        return self.layout.component(name, _CLASSES[name])
+        return self.layout.component(name, *_CLASSES[name])
 
 
+_EXTRACTORS = ("CLIPImageProcessor", "CLIPFeatureExtractor")
 _CLASSES = {
-    "unet": "UNet2DConditionModel",
-    "vae": "AutoencoderKL",
-    "text_encoder": "CLIPTextModel",
-    "tokenizer": "CLIPTokenizer",
-    "vision_encoder": "CLIPVisionModelWithProjection",
-    "feature_extractor_clip": "CLIPImageProcessor",
-    "feature_extractor_vae": "CLIPImageProcessor",
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL",),
+    "text_encoder": ("CLIPTextModel",),
+    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+    "vision_encoder": ("CLIPVisionModelWithProjection",),
+    "feature_extractor_clip": _EXTRACTORS,
+    "feature_extractor_vae": _EXTRACTORS,
+    "scheduler": tuple(scheduler.name for scheduler in KarrasDiffusionSchedulers),
 }
+"""Classes that a component may have, with the names of before. Only numbers are read of a scheduler."""
 
 
 def read_zero123plus(folder: Path) -> Zero123PlusWeights:
@@ -104,15 +108,14 @@ def read_zero123plus(folder: Path) -> Zero123PlusWeights:
         WeightsError: when it is no such folder, or a component is missing or of another class.
     """
     layout = read_layout(folder, (PIPELINE,))
-    for name, class_name in _CLASSES.items():
-        layout.component(name, class_name)
-    scheduler = layout.component("scheduler", *(scheduler.__name__ for scheduler in SAMPLERS.values()))
+    for name, class_names in _CLASSES.items():
+        layout.component(name, *class_names)
     return Zero123PlusWeights(
         layout=layout,
         ramp=_ramp(layout),
         clip=read_feature_extractor(folder / "feature_extractor_clip"),
         vae=read_feature_extractor(folder / "feature_extractor_vae"),
-        schedule=read_config(scheduler, SCHEDULER_FILE),
+        schedule=read_config(folder / "scheduler", SCHEDULER_FILE),
     )
 
 
@@ -137,7 +140,7 @@ def check_published(folder: Path) -> int:
 
 
 def _place(net_class: type[nn.Module]) -> str:
-    return next(name for name, class_name in _CLASSES.items() if class_name == net_class.__name__)
+    return next(name for name, class_names in _CLASSES.items() if net_class.__name__ in class_names)
 
 
 def _ramp(layout: Layout) -> tuple[float, ...]:

@@ -126,6 +126,18 @@ def test_half_precision_files_are_found_by_their_name(whole, tmp_path):
     load_component(UNet2DConditionModel, tmp_path / "unet")
 
 
+def test_names_of_classes_from_before_and_any_schedule_are_taken(folder):
+    """Only numbers are read of a scheduler, and extractors and tokenizers had other names."""
+    edit_json(
+        folder / "model_index.json",
+        feature_extractor_vae=["transformers", "CLIPFeatureExtractor"],
+        tokenizer=["transformers", "CLIPTokenizerFast"],
+        scheduler=["diffusers", "DDPMScheduler"],
+    )
+    edit_json(folder / "scheduler" / "scheduler_config.json", _class_name="DDPMScheduler")
+    assert read_zero123plus(folder).schedule["beta_schedule"] == "linear"
+
+
 # What each wrong folder is answered.
 
 

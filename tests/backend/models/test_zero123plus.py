@@ -6,21 +6,30 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from PIL import Image
 from torch.testing import assert_close
 from transformers import CLIPTextModel, CLIPVisionModelWithProjection
 
 from backend.diffusion.views import ViewSampling
-from backend.geometry.cameras import ViewRig
 from backend.geometry.framing import crop_to_object
+from backend.models import reference_attention
 from backend.models.cache import NetworkCache
 from backend.models.component_layout import load_component
-from backend.models.control import Control
-from backend.models.zero123plus import GREY, Zero123Plus, on_grey, read_zero123plus
+from backend.models.zero123plus import GREY, on_grey
 from backend.stages.canvas import ViewModel, sample_canvas
 from backend.stages.views import generate_views, redraw_views
+from tests.backend.models.opened import (
+    CPU,
+    QUICK,
+    UNGUIDED,
+    Passes,
+    cut_out_picture,
+    open_model,
+    prepare,
+    seeded,
+)
 from tests.backend.models.public_weights import (
     RAMP,
     REFERENCE_PX,
@@ -28,13 +37,8 @@ from tests.backend.models.public_weights import (
     TOKENS,
     default_scheduler,
     edit_json,
-    write_controlnet,
     write_zero123plus,
 )
-
-CPU = torch.device("cpu")
-QUICK = ViewSampling(steps=3, guidance=4.0)
-UNGUIDED = ViewSampling(steps=2, guidance=1.0)
 
 
 @dataclass
@@ -52,11 +56,6 @@ def folder(tmp_path_factory):
     return write_zero123plus(tmp_path_factory.mktemp("weights"))
 
 
-@pytest.fixture(scope="module")
-def controlnet(tmp_path_factory):
-    return write_controlnet(tmp_path_factory.mktemp("control"))
-
-
 @pytest.fixture
 def model(folder):
     return open_model(folder)
@@ -71,24 +70,7 @@ def naive(folder):
 
 @pytest.fixture
 def picture():
-    values = torch.rand(4, 64, 64, generator=torch.Generator().manual_seed(1))
-    values[3] = 0
-    values[3, 20:50, 16:40] = 1
-    return values
-
-
-def open_model(folder, **settings):
-    networks = NetworkCache(CPU, is_keeping=False)
-    return Zero123Plus(read_zero123plus(folder), networks, rig=ViewRig(tile_px=TILE_PX), **settings)
-
-
-def seeded(seed=0):
-    return [torch.Generator().manual_seed(seed)]
-
-
-def prepare(model, picture, *, config=QUICK, seed=0):
-    with torch.inference_mode():
-        return model.prepare(picture[None], generators=seeded(seed), config=config)
+    return cut_out_picture()
 
 
 def framed(model, picture):
@@ -96,19 +78,6 @@ def framed(model, picture):
     image = on_grey(crop_to_object(picture[None], size=64, fill=0.75)[0])
     small = np.asarray(image.resize((REFERENCE_PX,) * 2, Image.Resampling.BILINEAR), dtype=np.float32) / 255
     return torch.from_numpy((small - 0.5) / 0.8).permute(2, 0, 1)[None], image
-
-
-class Passes:
-    """Records what the UNet is given; says nothing itself."""
-
-    def __init__(self, denoiser, monkeypatch):
-        self.calls = []
-        monkeypatch.setattr(denoiser.unet, "forward", self)
-
-    def __call__(self, images, timesteps, prompt, **given):
-        bank = given["cross_attention_kwargs"]["bank"]
-        self.calls.append((images, timesteps, prompt, bank.mode, given))
-        return (torch.zeros_like(images),)
 
 
 def test_it_is_a_model_of_six_views(model):
@@ -343,56 +312,6 @@ def test_the_whole_equals_an_obvious_loop(model, naive, picture):
     assert_close(ours, latents, atol=1e-3, rtol=1e-3)
 
 
-# Control.
-
-
-def test_a_control_reaches_the_pass_over_the_canvas_alone(folder, controlnet, picture, monkeypatch):
-    sheet = torch.rand(6, 4, TILE_PX, TILE_PX)
-    model = open_model(folder, control=Control(folder=controlnet, sheet=sheet, scale=0.75))
-    denoiser = prepare(model, picture)
-    passes = Passes(denoiser, monkeypatch)
-    denoiser(torch.zeros(1, *model.canvas), torch.zeros(1, *denoiser.noise_shape), 500)
-    (*_, first), (*_, second) = passes.calls
-    assert first["down_block_additional_residuals"] is first["mid_block_additional_residual"] is None
-    assert float(second["mid_block_additional_residual"].abs().max()) > 0
-    assert len(second["mid_block_additional_residual"]) == 2
-
-
-def test_a_control_sees_its_sheet_on_grey_and_its_weight_scales_what_it_adds(
-    folder, controlnet, picture, monkeypatch
-):
-    seen = []
-    plain = ControlNetModel.forward
-
-    def spy(self, canvas, timesteps, **given):
-        seen.append(given)
-        return plain(self, canvas, timesteps, **given)
-
-    monkeypatch.setattr(ControlNetModel, "forward", spy)
-    sheet = torch.ones(6, 4, TILE_PX, TILE_PX)
-    sheet[0, 3] = 0
-    model = open_model(folder, control=Control(folder=controlnet, sheet=sheet, scale=0.75))
-    denoiser = prepare(model, picture)
-    denoiser(torch.zeros(1, *model.canvas), torch.zeros(1, *denoiser.noise_shape), 500)
-    condition = seen[0]["controlnet_cond"]
-    assert condition.shape == (2, 3, 3 * TILE_PX, 2 * TILE_PX)
-    assert_close(condition[:, :, :TILE_PX, :TILE_PX], torch.full((2, 3, TILE_PX, TILE_PX), 2 * GREY - 1))
-    assert condition[:, :, TILE_PX:].min() == 1
-    assert seen[0]["conditioning_scale"] == 0.75
-    assert torch.equal(seen[0]["encoder_hidden_states"], denoiser.prompt)
-
-
-def test_a_control_changes_the_views(folder, controlnet, picture):
-    sheets = (torch.zeros(6, 4, TILE_PX, TILE_PX), torch.ones(6, 4, TILE_PX, TILE_PX))
-    controls = [Control(folder=controlnet, sheet=sheet, scale=1.0) for sheet in sheets]
-    drawn = [
-        generate_views(picture, open_model(folder, control=control), seed=1, config=QUICK)
-        for control in (None, *controls)
-    ]
-    assert not torch.equal(drawn[0], drawn[1])
-    assert not torch.equal(drawn[1], drawn[2])
-
-
 # Around it.
 
 
@@ -427,3 +346,12 @@ def test_kept_tiles_come_back_untouched_and_steer_the_rest(model, picture):
     )
     assert torch.equal(one[:5], views[:5])
     assert not torch.equal(one[5], two[5])
+
+
+def test_attention_in_slices_is_attention(monkeypatch):
+    """Devices without a kernel that avoids the matrix get the queries piece by piece."""
+    query, key, value = (torch.randn(2, 3, tokens, 8) for tokens in (50, 70, 70))
+    whole = reference_attention.attention(query, key, value)
+    monkeypatch.setattr(reference_attention, "FUSED_DEVICES", ())
+    monkeypatch.setattr(reference_attention, "MAX_SCORES", 2 * 3 * 70 * 16)
+    assert_close(reference_attention.attention(query, key, value), whole)
