@@ -229,7 +229,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="file to write")
     parser.add_argument("--seed", type=int, metavar="N")
     parser.add_argument("--preset", type=_one_of(Preset))
-    parser.add_argument("--weights", metavar="NAME|FOLDER")
+    parser.add_argument(
+        "--weights", metavar="NAME|FOLDER", help="a set that `models list` names, or a folder"
+    )
     parser.add_argument("--device", type=_one_of(Device))
     parser.add_argument(
         "--job", type=Path, metavar="FOLDER", help="keep all artifacts here and go on from them"
