@@ -62,9 +62,9 @@ def import_steps(
     """Add the mesh to the scene as one undo step, with the artist's mode left as it is.
 
     In Object Mode the new object becomes the only selected and the active one, as after
-    Add > Mesh; in any other mode, or while a tool runs, selection and active object stay untouched. The scene changes in the last
-    step alone; steps that are given up leave nothing behind. `change` is done to the object once it is in
-    the scene, before the undo step is made.
+    Add > Mesh; in any other mode, or while a tool runs, selection and active object stay untouched. The
+    scene changes in the last step alone; steps that are given up leave nothing behind. `change` is done to
+    the object once it is in the scene, before the undo step is made.
 
     Raises:
         AddonError: no scene is open, or a texture that is not packed cannot be written.

@@ -5,8 +5,6 @@ import json
 import bpy
 import pytest
 
-from backend.models.public_models import public_model
-from backend.models.registry import weight_sets
 from tests.addon.extension import (
     downloadable,
     errors,
@@ -124,6 +122,10 @@ def test_scripts_name_an_engine_as_the_command_line_does(ready):
 
 
 def test_the_table_is_the_backends_own(tmp_path):
+    pytest.importorskip("torch")
+    from backend.models.public_models import public_model
+    from backend.models.registry import weight_sets
+
     for entry in downloadable.view_weights():
         model = public_model(entry.name)
         assert (entry.title, entry.licence, entry.is_free) == (model.title, model.licence, model.is_free)
