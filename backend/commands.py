@@ -153,8 +153,9 @@ def _make_in(job: Job, request: Request, arguments: argparse.Namespace) -> int:
         _take_views(job, arguments.views, request.engine)
     if getattr(arguments, "mesh", None) is not None and request.edited is None:
         _take_mesh(job, arguments.mesh, keep_uvs=request.keep_uvs)
+    tell = _events(arguments)  # Before stdout is another: it is where messages go.
     with redirect_stdout(sys.stderr):  # What libraries print must not come between the messages.
-        report = run_pipeline(job, request, _resources(request), on_event=_events(arguments), name=job.name)
+        report = run_pipeline(job, request, _resources(request), on_event=tell, name=job.name)
     _hand_over(job, request, report, arguments)
     return 0
 
