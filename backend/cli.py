@@ -11,7 +11,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments is not None and arguments.command == "worker":
         from backend import worker  # The two heavy modules are imported when they are needed,
 
-        return worker.main()
+        worker.main()
     from backend import commands  # so that help and the worker's first message come at once.
 
     return commands.evaluate(argv[1:]) if arguments is None else commands.run(arguments)
