@@ -3,7 +3,7 @@
     generate PICTURE -o OUT       one picture to a .glb or .blend file
     queue                         the jobs there are
     queue FOLDER -o OUT_FOLDER    all pictures of a folder, with a contact sheet
-    models, doctor                the backend's own commands of these names
+    models, engines, doctor       the backend's own commands of these names
 
 The exit status is 0 when all went well, 1 after a failure and 2 after a mistake in the call.
 """
@@ -20,6 +20,7 @@ from typing import NoReturn
 
 import bpy
 
+from ..backend.protocol import Engine
 from . import contact_sheet, history, jobs, pictures, results, scripting
 from .errors import AddonError
 from .job import Job, JobState
@@ -31,7 +32,11 @@ NAME = "one2345"
 _BLEND, _GLB = ".blend", ".glb"
 SHEET_FILE = "contact-sheet.png"
 _NUM_LISTED = 50
-_BACKENDS_OWN = {"models": "the networks that are installed", "doctor": "check the backend"}
+_BACKENDS_OWN = {
+    "models": "the networks that are installed",
+    "engines": "methods and weights with what they need",
+    "doctor": "check the backend",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=f"blender --command {NAME}", description="One picture to a textured mesh.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     generate = commands.add_parser("generate", help="a picture to a textured mesh")
-    generate.add_argument("image", metavar="IMAGE")
+    generate.add_argument("image", metavar="IMAGE", nargs="?")
+    generate.add_argument("--prompt", metavar="TEXT", help="words in place of a picture")
+    generate.add_argument("--text-model", default="sdxl-turbo", metavar="NAME|ID|FOLDER", help="what draws")
+    generate.add_argument("--pick", type=int, default=1, metavar="K", help="which of the drawn pictures")
     generate.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help=f"a {_GLB} or {_BLEND} file"
     )
@@ -77,6 +85,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     names = [name.lower() for name, *_ in PRESETS]
     parser.add_argument("--preset", choices=names, default="standard")
+    parser.add_argument("--engine", choices=list(Engine), default=Engine.ONE2345_PLUS)
+    parser.add_argument("--weights", default="starter", metavar="NAME|FOLDER")
     parser.add_argument("--faces", type=int, default=0, metavar="N")
     parser.add_argument("--texture", type=int, default=0, metavar="PX")
     parser.add_argument(
@@ -91,7 +101,10 @@ def _generate(options: argparse.Namespace) -> int:
     output = options.output.resolve()
     if output.suffix not in (_BLEND, _GLB):
         return _refuse(f"cannot write {options.output}; name a {_GLB} or {_BLEND} file", options)
-    job = _make(Path(options.image).resolve(), options)
+    if bool(options.image) == bool(options.prompt):
+        return _refuse("name a picture or a prompt", options)
+    picture = Path(options.image).resolve() if options.image else _drawn(options)
+    job = _make(picture, options)
     mesh = results.result(job.id)  # raises what went wrong
     if output.suffix == _BLEND:
         results.import_result(job.id)
@@ -100,6 +113,15 @@ def _generate(options: argparse.Namespace) -> int:
         shutil.copyfile(mesh, output)
     _tell(options, {"ok": True, "output": str(output), **_facts(job)})
     return 0
+
+
+def _drawn(options: argparse.Namespace) -> bpy.types.Image:
+    """Draw the chosen picture, and those before it."""
+    drawing = scripting.draw_pictures(
+        options.prompt, candidates=options.pick, seed=options.seed, model=options.text_model
+    )
+    scripting.wait(drawing)
+    return scripting.pictures(drawing)[-1]
 
 
 def _queue(options: argparse.Namespace) -> int:
@@ -128,12 +150,14 @@ def _try_one(path: Path, output: Path, options: argparse.Namespace) -> Job:
     return job
 
 
-def _make(picture: Path, options: argparse.Namespace) -> Job:
+def _make(picture: Path | bpy.types.Image, options: argparse.Namespace) -> Job:
     """Run a job to its end, good or bad."""
     job_id = scripting.submit(
         picture,
         seed=options.seed,
         preset=options.preset,
+        engine=options.engine,
+        weights=options.weights,
         faces=options.faces or None,
         texture_px=options.texture or None,
         use_photo=options.photo,

@@ -60,7 +60,7 @@ def words(prompt: str, *, model: str, candidates: int) -> TextRequest:
     try:
         return TextRequest(prompt=prompt.strip(), model=model, candidates=candidates)
     except ProtocolError as error:
-        raise SourceError(tr("Say in a few words what to make.")) from error
+        raise SourceError(tr("Say in a few words what to make ({reason}).", reason=error)) from error
 
 
 def newest() -> Job | None:

@@ -1,5 +1,6 @@
 """The folders of jobs in the data folder, and what is asked of the backend in them."""
 
+import itertools
 import re
 import time
 from collections.abc import Callable
@@ -28,25 +29,34 @@ def make_folder(data_root: Path, title: str, *, kind: str = "") -> Path:
         SetupError: the data folder cannot be written.
     """
     plain = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")[:_TITLE_LETTERS] or "image"
-    first = data_root / (kind or JOBS) / f"{time.strftime(_STAMP)}-{plain}"
-    folder, number = first, 1
-    while True:
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:  # another job of this second, perhaps another Blender's
-            number += 1
-            folder = first.with_name(f"{first.name}-{number}")
-        except OSError as error:
-            raise SetupError(
-                tr(
-                    "Cannot write to the data folder {folder}: {reason}. "
-                    "Choose another in the add-on preferences.",
-                    folder=data_root,
-                    reason=error.strerror,
-                )
-            ) from error
-        else:
-            return folder
+    stem = f"{time.strftime(_STAMP)}-{plain}"
+    names = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+    return next(folder for name in names if (folder := _new_folder(data_root, kind or JOBS, name)))
+
+
+def _new_folder(data_root: Path, kind: str, name: str) -> Path | None:
+    """Make a folder of a name that no job of any kind has, since it is the job's id as well; None if one has.
+
+    Raises:
+        SetupError: the data folder cannot be written.
+    """
+    if any((data_root / other / name).exists() for other in (JOBS, PREVIEWS)):
+        return None
+    folder = data_root / kind / name
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:  # another Blender was quicker
+        return None
+    except OSError as error:
+        raise SetupError(
+            tr(
+                "Cannot write to the data folder {folder}: {reason}. "
+                "Choose another in the add-on preferences.",
+                folder=data_root,
+                reason=error.strerror,
+            )
+        ) from error
+    return folder
 
 
 def is_ours(folder: Path) -> bool:

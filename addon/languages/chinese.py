@@ -285,7 +285,6 @@ TEXTS: Mapping[str, str] = {
     "Downloading {percent}": "正在下载 {percent}",
     "Stop Download": "停止下载",
     "I have read the licence and accept it": "我已阅读并接受许可证",
-    "Say in a few words what to make.": "请用几个词说明要制作什么。",
     "Draw pictures first.": "请先绘制图片。",
     "There is no picture {number} to choose.": "没有可选的图片 {number}。",
     "Choose the folder of a text-to-image model.": "请选择文生图模型的文件夹。",
@@ -313,4 +312,5 @@ TEXTS: Mapping[str, str] = {
     ),
     "{size} GiB of {kind} memory": "{kind} 内存 {size} GiB",
     "These weights are for the other engine": "这些权重用于另一引擎",
+    "Say in a few words what to make ({reason}).": "请用几个词说明要制作什么（{reason}）。",
 }

@@ -332,7 +332,6 @@ TEXTS: Mapping[str, str] = {
     "Downloading {percent}": "Lädt herunter, {percent}",
     "Stop Download": "Download anhalten",
     "I have read the licence and accept it": "Ich habe die Lizenz gelesen und nehme sie an",
-    "Say in a few words what to make.": "In wenigen Worten sagen, was entstehen soll.",
     "Draw pictures first.": "Erst Bilder zeichnen.",
     "There is no picture {number} to choose.": "Es gibt kein Bild {number} zur Auswahl.",
     "Choose the folder of a text-to-image model.": "Den Ordner eines Text-zu-Bild-Modells wählen.",
@@ -365,4 +364,7 @@ TEXTS: Mapping[str, str] = {
     ),
     "{size} GiB of {kind} memory": "{size} GiB {kind}-Speicher",
     "These weights are for the other engine": "Diese Gewichte sind für das andere Verfahren",
+    "Say in a few words what to make ({reason}).": (
+        "In wenigen Worten sagen, was entstehen soll ({reason})."
+    ),
 }

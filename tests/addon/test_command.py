@@ -5,7 +5,7 @@ import json
 import bpy
 import pytest
 
-from tests.addon.extension import command
+from tests.addon.extension import command, jobs
 
 pytestmark = pytest.mark.blender
 
@@ -47,6 +47,16 @@ def test_generate_writes_a_blend_file_with_the_object(run, picture, tmp_path):
     assert max(bpy.data.objects["toy car"].dimensions[:]) == pytest.approx(2.0)
 
 
+def test_words_in_place_of_a_picture_with_another_engine(run, tmp_path):
+    options = ("--prompt", "red chair", "--pick", 3, "--engine", "one2345", "--text-model", "sdxl")
+    assert run("generate", "-o", tmp_path / "out.glb", *options)[0] == 0
+    (made,) = jobs.recent()
+    assert (made.request.engine, made.request.text.prompt) == ("one2345", "red chair")
+    drawing = next(job for job in jobs.SESSION.jobs.values() if job.is_drawing)
+    assert (drawing.request.text.candidates, drawing.request.text.model) == (3, "sdxl")
+    assert (made.folder / "input").read_bytes() == (drawing.folder / "candidate-3.png").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -54,6 +64,9 @@ def test_generate_writes_a_blend_file_with_the_object(run, picture, tmp_path):
         (("generate", "none.png", "-o", "out.obj"), "name a .glb or .blend file"),
         (("generate", "none.png", "-o", "out.glb", "--preset", "best"), "invalid choice"),
         (("generate", "none.png"), "required"),
+        (("generate", "-o", "out.glb"), "name a picture or a prompt"),
+        (("generate", "none.png", "--prompt", "chair", "-o", "out.glb"), "name a picture or a prompt"),
+        (("generate", "--prompt", "chair", "--pick", "17", "-o", "out.glb"), "0..16"),
         ((), "required"),
     ],
 )

@@ -3,7 +3,7 @@
 import bpy
 import pytest
 
-from tests.addon.extension import errors, jobs, protocol, results, ticking
+from tests.addon.extension import errors, folders, jobs, protocol, results, ticking
 from tests.addon.extension import job as job_module
 
 pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("enabled")]
@@ -154,3 +154,9 @@ def test_a_job_ends_once():
 def test_the_shares_of_all_stages_make_a_whole():
     assert sum(DEFAULT_SHARES.values()) == pytest.approx(1.0)
     assert set(DEFAULT_SHARES) == set(Stage)
+
+
+def test_no_two_jobs_share_a_name_even_of_different_kinds(tmp_path):
+    made = [folders.make_folder(tmp_path, "toy", kind=kind) for kind in ("", folders.PREVIEWS) * 3]
+    assert len({folder.name for folder in made}) == len(made)
+    assert all(folder.is_dir() for folder in made)
