@@ -62,7 +62,7 @@ def import_steps(
     """Add the mesh to the scene as one undo step, with the artist's mode left as it is.
 
     In Object Mode the new object becomes the only selected and the active one, as after
-    Add > Mesh; in any other mode, or while a tool runs, selection and active object stay untouched. The
+    Add > Mesh; in any other mode selection and active object stay untouched. The
     scene changes in the last step alone; steps that are given up leave nothing behind. `change` is done to
     the object once it is in the scene, before the undo step is made.
 
@@ -246,7 +246,7 @@ def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:
 def _select(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
     layer = _view_layer(scene)
     active = layer.objects.active
-    if (active is not None and active.mode != "OBJECT") or _is_at_work():
+    if active is not None and active.mode != "OBJECT":
         return
     if obj.name not in layer.objects:  # its collection is excluded from this view layer
         return
@@ -254,11 +254,6 @@ def _select(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
         other.select_set(False, view_layer=layer)
     obj.select_set(True, view_layer=layer)
     layer.objects.active = obj
-
-
-def _is_at_work() -> bool:
-    """The artist is in the middle of something, such as moving what is selected."""
-    return any(window.modal_operators for window in bpy.context.window_manager.windows)
 
 
 def hide(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:

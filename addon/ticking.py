@@ -23,6 +23,8 @@ STEPS_S = 0.02
 PULSE_S = 0.5
 """Between two drawings of a clock that runs."""
 NUM_EARLIER = 50
+_EDITING = {"TRANSFORM", "OBJECT", "MESH", "SCULPT", "PAINT", "UV", "CURVE", "CURVES", "ARMATURE", "POSE"}
+"""Groups of Blender's own tools that change something as long as they run."""
 
 RECALL_S = 0.02
 
@@ -89,8 +91,7 @@ def tick() -> float | None:
     state_before = jobs.SESSION.client.state
     changed = jobs.poll()
     waiting = [job for job in jobs.recent() if job.state is JobState.DONE and job.wants_import]
-    is_rendering = has_render()
-    if waiting and not is_rendering:
+    if waiting and not (has_render() or has_tool()):
         _import(waiting[-1])  # the oldest; the next one has a tick of its own
     has_new_shape = any([overlay.follow(job) for job in changed])
     if not _importing:
@@ -125,6 +126,18 @@ def _is_pulse() -> bool:
 def has_render() -> bool:
     """A render runs, under which the scene must not change."""
     return bool(bpy.app.is_job_running("RENDER"))
+
+
+def has_tool() -> bool:
+    """The artist is in the middle of moving, sculpting or painting something.
+
+    An undo step of ours would keep that half done. Tools of other add-ons may run for ever, and do not count.
+    """
+    manager = bpy.context.window_manager
+    running = [
+        tool.bl_idname for window in (manager.windows if manager else ()) for tool in window.modal_operators
+    ]
+    return any(name.partition("_OT_")[0] in _EDITING for name in running)
 
 
 def redraw(*, kinds: tuple[str, ...] = ("UI",)) -> None:

@@ -173,16 +173,6 @@ def test_in_edit_mode_mode_and_selection_stay(mesh_file):
     assert not obj.select_get()
 
 
-def test_while_a_tool_runs_the_selection_stays(mesh_file, monkeypatch):
-    bpy.ops.mesh.primitive_cube_add()
-    cube = bpy.context.object
-    monkeypatch.setattr(importer, "_is_at_work", lambda: True)
-    obj = add(mesh_file)
-    assert bpy.context.selected_objects == [cube]
-    assert bpy.context.object == cube
-    assert not obj.select_get()
-
-
 def test_it_goes_to_the_cursor_and_the_active_collection(mesh_file):
     collection = bpy.data.collections.new("Mine")
     bpy.context.scene.collection.children.link(collection)

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import pytest
@@ -91,6 +92,22 @@ def test_a_job_started_in_one_scene_lands_there_though_the_artist_has_moved_on(e
     assert bpy.context.scene == second
     assert "toy" in first.objects
     assert not second.objects
+
+
+@pytest.mark.parametrize(
+    ("tool", "waits"), [("TRANSFORM_OT_translate", True), ("VIEW3D_OT_asset_bar", False)]
+)
+def test_a_result_waits_for_the_end_of_a_move(submit, monkeypatch, tool, waits):
+    job = jobs.wait(submit("works"))
+    window = SimpleNamespace(modal_operators=[SimpleNamespace(bl_idname=tool)])
+    context = SimpleNamespace(window_manager=SimpleNamespace(windows=[window]))
+    with monkeypatch.context() as patch:
+        patch.setattr(ticking, "redraw", lambda **_: None)
+        patch.setattr(ticking, "bpy", SimpleNamespace(app=bpy.app, context=context))
+        for _ in range(20):
+            ticking.tick()
+    assert bool(job.object_name) is not waits
+    tick_until(lambda: job.object_name)
 
 
 def test_ticks_stay_within_their_budget(submit):
