@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import UNet2DConditionModel
 from PIL import Image
 
 from backend.artifact_files import (
@@ -27,12 +28,18 @@ from backend.jobs import RECORD_FILE, Job
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.catalogue import CATALOGUE, read_catalogue
 from backend.models.colour_field import ColourField, ColourFieldConfig, load_field, save_field
+from backend.models.component_layout import load_component
+from backend.models.empty_prompt import empty_prompt_ids
+from backend.models.feature_extractor import read_feature_extractor
 from backend.models.weights import load_network, save_weights
+from backend.models.zero123plus import check_published, read_zero123plus
 from backend.protocol import REPORT_FILE, REQUEST_FILE, Request, Stage, to_data
 from tests.addon.extension import errors, glb, history
 from tests.addon.subjects import write_subject
 from tests.backend.conftest import TINY_AUTOENCODER
 from tests.backend.geometry.bodies import sparse_shape
+from tests.backend.models.opened import open_model
+from tests.backend.models.public_weights import write_zero123plus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +108,48 @@ def _state(path: Path) -> None:
     path.write_bytes(state_data(State(environment="a", python="bin/python", locks={"runtime.txt": "0"})))
 
 
+def _published(path: Path) -> Path:
+    """The folder of published weights that a file of it lies in."""
+    return path.parent if path.name == "model_index.json" else path.parents[1]
+
+
+def _published_readers() -> tuple[Reader, ...]:
+    def reader(name: str, file: str, read: Callable[[Path], object]) -> Reader:
+        def write(path: Path) -> object:
+            return write_zero123plus(_published(path))
+
+        return Reader(name=f"published {name}", file=file, write=write, read=read)
+
+    def check(path: Path) -> object:
+        return check_published(path.parents[1])
+
+    def load(path: Path) -> object:
+        return load_component(UNet2DConditionModel, path.parent)
+
+    return (
+        reader("index", "a/model_index.json", lambda path: read_zero123plus(path.parent)),
+        reader("unet", "a/unet/config.json", check),
+        reader("vae", "a/vae/config.json", lambda path: open_model(path.parents[1]).canvas),
+        reader("text encoder", "a/text_encoder/config.json", check),
+        reader("vision encoder", "a/vision_encoder/config.json", check),
+        reader("tensors", "a/unet/diffusion_pytorch_model.safetensors", load),
+        reader("extractor", "a/feature_extractor_vae/preprocessor_config.json", _read_extractor),
+        reader("schedule", "a/scheduler/scheduler_config.json", _read_schedule),
+        reader("tokenizer", "a/tokenizer/vocab.json", lambda path: empty_prompt_ids(path.parent, length=6)),
+    )
+
+
+def _read_extractor(path: Path) -> object:
+    extract = read_feature_extractor(path.parent)
+    return extract([Image.new("RGB", (40, 40))])
+
+
+def _read_schedule(path: Path) -> object:
+    scheduler = open_model(path.parents[1]).scheduler("euler_ancestral")
+    scheduler.set_timesteps(2)
+    return scheduler
+
+
 READERS = (
     Reader(name="picture", file="a.png", write=_picture, read=read_picture),
     Reader(
@@ -145,6 +194,7 @@ READERS = (
         write=_weights,
         read=lambda path: load_network(ViewAutoencoder, AutoencoderConfig, path.parent, "vae"),
     ),
+    *_published_readers(),
     Reader(name="colour field", file="field.safetensors", write=_field, read=load_field),
     Reader(name="request", file=REQUEST_FILE, write=_job, read=_read_job),
     Reader(name="record", file=RECORD_FILE, write=_job, read=_read_job),

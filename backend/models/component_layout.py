@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import torch
 from diffusers import ConfigMixin
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -37,6 +38,11 @@ _RENAMED = (
     (".attentions.0.proj_attn.", ".attentions.0.to_out.0."),
 )
 """Names of tensors in published files and what versions since call them (CLIP, DINOv2, autoencoders)."""
+NONSENSE = (
+    *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, AssertionError),
+    *(ImportError, MemoryError, StrictDataclassError),
+)
+"""What the libraries answer a configuration that describes nothing with."""
 _POSITION_IDS = "position_ids"
 """Old files store these counting numbers; networks make them by themselves."""
 
@@ -183,10 +189,16 @@ def build_empty(net_class: type[NetT], config: Mapping[str, Json], folder: Path)
     try:
         with torch.device("meta"):
             return _maker(net_class)(dict(config))
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except NONSENSE as error:
         raise WeightsError(
-            f"The configuration in {folder} describes no {net_class.__name__} ({error}); choose other weights"
+            f"The configuration in {folder} describes no {net_class.__name__} ({first_line(error)});"
+            " choose other weights"
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, for a sentence of ours."""
+    return " ".join(str(error).split("\n")[0].split())[:200]
 
 
 def _maker(net_class: type[NetT]) -> Callable[[dict[str, Json]], NetT]:

@@ -19,6 +19,7 @@ from backend.models.component_layout import read_config
 from backend.protocol import Json
 
 PREPROCESSOR_FILE = "preprocessor_config.json"
+MAX_SIDE_PX = 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +39,13 @@ class FeatureExtractor:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     resample: int
+
+    def __post_init__(self) -> None:
+        sides = (self.shortest_edge, *(self.crop or ()))
+        if not all(0 <= side <= MAX_SIDE_PX for side in sides) or 0 in (self.crop or ()):
+            raise ValueError(f"sides of {sides}")
+        if self.resample not in set(Image.Resampling) or 0 in self.std:
+            raise ValueError(f"filter {self.resample}, divisors {self.std}")
 
     def __call__(self, pictures: Sequence[Image.Image]) -> Float[Tensor, "b 3 h w"]:
         """RGB pictures of one size as the network's input."""
@@ -73,7 +81,7 @@ def read_feature_extractor(folder: Path) -> FeatureExtractor:
             std=_three(values["image_std"]) if values.get("do_normalize", True) else (1.0, 1.0, 1.0),
             resample=int(_number(values.get("resample", int(Image.Resampling.BICUBIC)))),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise WeightsError(
             f"The file {PREPROCESSOR_FILE} in {folder} does not say how pictures are prepared ({error});"
             " download the weights again"

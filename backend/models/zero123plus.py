@@ -10,7 +10,7 @@ the decoding of the whole canvas; a card with plenty of memory keeps the compone
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -38,9 +38,11 @@ from backend.geometry.cameras import SHEET_COLUMNS, SHEET_ROWS, ViewRig, sheet_f
 from backend.geometry.framing import crop_to_object
 from backend.models.cache import NetworkCache
 from backend.models.component_layout import (
+    NONSENSE,
     Layout,
     build_empty,
     check_tensors,
+    first_line,
     read_config,
     read_layout,
     stored_shapes,
@@ -58,6 +60,7 @@ GREY = 127 / 255
 """What pictures stand on and what is painted behind the object (the pipeline's to_rgb_image)."""
 PICTURE_FILL = 0.75
 """Share of the picture's side that the object takes in the authors' demos."""
+MAX_TRAIN_STEPS, MAX_VAE_LEVELS = 100_000, 6
 NETWORK_CLASSES = (UNet2DConditionModel, AutoencoderKL, CLIPTextModel, CLIPVisionModelWithProjection)
 
 
@@ -70,6 +73,9 @@ class Zero123PlusWeights:
         clip: How the vision encoder wants pictures.
         vae: How the autoencoder wants the reference picture; brings the scaling of images with it.
         schedule: Configuration of the noise schedule.
+        latent_channels: Channels of the autoencoder's code.
+        downscale: Pixels along a side that one latent stands for.
+        scaling: The scalings of images and codes.
     """
 
     layout: Layout
@@ -77,6 +83,9 @@ class Zero123PlusWeights:
     clip: FeatureExtractor
     vae: FeatureExtractor
     schedule: dict[str, Json]
+    latent_channels: int
+    downscale: int
+    scaling: LatentScaling
 
     def folder(self, name: str) -> Path:
         """The folder of a component.
@@ -110,13 +119,56 @@ def read_zero123plus(folder: Path) -> Zero123PlusWeights:
     layout = read_layout(folder, (PIPELINE,))
     for name, class_names in _CLASSES.items():
         layout.component(name, *class_names)
+    schedule = read_config(folder / "scheduler", SCHEDULER_FILE)
+    _check_schedule(schedule, folder)
+    channels, downscale, factor = _latent_space(folder / "vae")
     return Zero123PlusWeights(
         layout=layout,
         ramp=_ramp(layout),
         clip=read_feature_extractor(folder / "feature_extractor_clip"),
         vae=read_feature_extractor(folder / "feature_extractor_vae"),
-        schedule=read_config(folder / "scheduler", SCHEDULER_FILE),
+        schedule=schedule,
+        latent_channels=channels,
+        downscale=downscale,
+        scaling=replace(ZERO123PLUS_SCALING, code_factor=factor),
     )
+
+
+def _latent_space(vae: Path) -> tuple[int, int, float]:
+    """Channels, downscale and scaling factor of an autoencoder's code."""
+    values = read_config(vae)
+    widths, channels = values.get("block_out_channels"), values.get("latent_channels")
+    factor = values.get("scaling_factor", ZERO123PLUS_SCALING.code_factor)
+    levels = len(widths) if isinstance(widths, list) else 0
+    if (
+        not 1 <= levels <= MAX_VAE_LEVELS
+        or not isinstance(channels, int)
+        or channels < 1
+        or not isinstance(factor, float)
+        or factor <= 0
+    ):
+        raise WeightsError(
+            f"The autoencoder's configuration in {vae} does not describe its code; download the weights again"
+        )
+    return channels, 2 ** (levels - 1), factor
+
+
+def make_schedule(values: dict[str, Json], sampler: Sampler) -> ViewScheduler:
+    """The sampler for a stored noise schedule, with trailing timesteps as in the authors' examples."""
+    made = SAMPLERS[sampler].from_config(dict(values), timestep_spacing="trailing")
+    return cast("ViewScheduler", made)
+
+
+def _check_schedule(values: dict[str, Json], folder: Path) -> None:
+    steps = values.get("num_train_timesteps", 1000)
+    try:
+        if not isinstance(steps, int) or not 1 <= steps <= MAX_TRAIN_STEPS:
+            raise ValueError(f"num_train_timesteps {steps}")
+        make_schedule(values, "euler_ancestral").set_timesteps(1)
+    except NONSENSE as error:
+        raise WeightsError(
+            f"The noise schedule in {folder} is none ({first_line(error)}); download the weights again"
+        ) from error
 
 
 def check_published(folder: Path) -> int:
@@ -188,7 +240,6 @@ class Zero123Plus:
         self.background = GREY
         self.tile_px = rig.tile_px
         self.dtype = torch.float32 if networks.device.type == "cpu" else torch.float16
-        self._vae_config = read_config(weights.folder("vae"))
 
     @property
     def device(self) -> torch.device:
@@ -198,20 +249,16 @@ class Zero123Plus:
     @property
     def canvas(self) -> tuple[int, int, int]:
         """Channels, rows and columns of the canvas of latents."""
-        widths, channels = self._vae_config["block_out_channels"], self._vae_config["latent_channels"]
-        if not isinstance(widths, list) or not isinstance(channels, int):
-            raise WeightsError("The autoencoder's configuration has no widths; download the weights again")
-        side = self.tile_px // 2 ** (len(widths) - 1)
-        return channels, SHEET_ROWS * side, SHEET_COLUMNS * side
+        side = self.tile_px // self.weights.downscale
+        return self.weights.latent_channels, SHEET_ROWS * side, SHEET_COLUMNS * side
 
     def precision(self) -> contextlib.AbstractContextManager[object]:
         """The networks' own."""
         return contextlib.nullcontext()
 
     def scheduler(self, sampler: Sampler) -> ViewScheduler:
-        """The sampler for the stored noise schedule, with trailing timesteps as in the authors' examples."""
-        made = SAMPLERS[sampler].from_config(dict(self.weights.schedule), timestep_spacing="trailing")
-        return cast("ViewScheduler", made)
+        """The sampler for the stored noise schedule."""
+        return make_schedule(self.weights.schedule, sampler)
 
     def prepare(
         self,
@@ -237,16 +284,6 @@ class Zero123Plus:
             alpha_bar=self.scheduler("euler_ancestral").alphas_cumprod.to(self.device),
             config=config,
             residuals=None if self.control is None else self.control.open(self.networks, self.dtype),
-        )
-
-    @property
-    def _scaling(self) -> LatentScaling:
-        factor = self._vae_config.get("scaling_factor", ZERO123PLUS_SCALING.code_factor)
-        return LatentScaling(
-            image_scale=ZERO123PLUS_SCALING.image_scale,
-            code_factor=float(str(factor)),
-            shift=ZERO123PLUS_SCALING.shift,
-            scale=ZERO123PLUS_SCALING.scale,
         )
 
     def _vae(self) -> AutoencoderKL:
@@ -289,18 +326,18 @@ class Zero123Plus:
     def encode(self, tiles: Float[Tensor, "v 4 h w"]) -> Float[Tensor, "1 c hh ww"]:
         """The canvas of six tiles (straight alpha), encoded as one picture like those of training."""
         on_background = tiles[:, :3] * tiles[:, 3:] + GREY * (1 - tiles[:, 3:])
-        sheet = self._scaling.scale_image(2 * sheet_from_views(on_background)[None] - 1)
+        sheet = self.weights.scaling.scale_image(2 * sheet_from_views(on_background)[None] - 1)
         code = self._vae().encode(sheet.to(self.device, self.dtype), return_dict=False)[0].mean.float()
         self.networks.work_ended()
-        return self._scaling.latents(code)
+        return self.weights.scaling.latents(code)
 
     def decode(self, latents: Float[Tensor, "b c hh ww"]) -> Float[Tensor, "b v 4 h w"]:
         """Opaque tiles of canvases, each decoded as one picture."""
         self.networks.work_ended()
-        vae, codes = self._vae(), self._scaling.code(latents).to(self.dtype)
+        vae, codes = self._vae(), self.weights.scaling.code(latents).to(self.dtype)
         # diffusers means a tensor of floating-point numbers by its annotation.
         sheets = [vae.decode(code[None], return_dict=False)[0] for code in codes]  # pyright: ignore[reportArgumentType]
-        painted = self._scaling.unscale_image(torch.cat(sheets).float())
+        painted = self.weights.scaling.unscale_image(torch.cat(sheets).float())
         rgb = views_from_sheet((painted / 2 + 0.5).clamp(0, 1))
         return torch.cat([rgb, torch.ones_like(rgb[:, :, :1])], dim=2)
 
