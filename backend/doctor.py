@@ -12,7 +12,7 @@ from backend.devices import choose_device, device_name, memory
 from backend.errors import One2345Error
 from backend.models.registry import NETWORKS, Layout, find_weights, matting_model_path, verify
 from backend.models.weights import read_weights
-from backend.models.zero123plus import check_published
+from backend.models.zero123plus_weights import check_published
 from backend.protocol import Device
 from backend.reports import versions
 

@@ -9,7 +9,8 @@ from backend.models.control import Control
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from backend.models.multiview import MultiviewConfig, MultiviewNet
 from backend.models.registry import Layout, rig_of
-from backend.models.zero123plus import Zero123Plus, read_zero123plus
+from backend.models.zero123plus import Zero123Plus
+from backend.models.zero123plus_weights import read_zero123plus
 from backend.stages.canvas import ViewModel
 from backend.stages.views import ViewNetworks, resized
 from backend.work import Work

@@ -5,7 +5,8 @@ import torch
 from backend.diffusion.views import ViewSampling
 from backend.geometry.cameras import ViewRig
 from backend.models.cache import NetworkCache
-from backend.models.zero123plus import Zero123Plus, read_zero123plus
+from backend.models.zero123plus import Zero123Plus
+from backend.models.zero123plus_weights import read_zero123plus
 from tests.backend.models.public_weights import TILE_PX
 
 CPU = torch.device("cpu")

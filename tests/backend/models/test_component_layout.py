@@ -17,7 +17,7 @@ from backend.models.component_layout import (
     tensor_files,
 )
 from backend.models.empty_prompt import empty_prompt, empty_prompt_ids
-from backend.models.zero123plus import PIPELINE, check_published, read_zero123plus
+from backend.models.zero123plus_weights import PIPELINE, check_published, read_zero123plus
 from tests.backend.models import published
 from tests.backend.models.public_weights import edit_json, edit_tensors, small_vae, write_zero123plus
 
