@@ -20,8 +20,7 @@ from torch import Tensor
 from backend.devices import device_name, free_caches, peaks, reset_peaks
 from backend.errors import GpuMemoryError, OnStep
 from backend.jobs import Job
-from backend.models.text_models import FoundTextModel, find_text_model
-from backend.models.text_to_image import TextPainter, TextSampling
+from backend.models.text_models import FoundTextModel, TextSampling, find_text_model
 from backend.models.wording import wrapped
 from backend.protocol import CANDIDATES_SHEET, Event, Json, Progress, Request, Stage, TextRequest
 from backend.reports import versions
@@ -102,6 +101,9 @@ def _draw(drawing: _Drawing, missing: Sequence[int], device: torch.device) -> No
     Raises:
         GpuMemoryError: the model does not fit.
     """
+    # It imports every pipeline of diffusers, which takes seconds that other jobs need not wait.
+    from backend.models.text_to_image import TextPainter
+
     steps = drawing.config.steps
     total = steps * len(missing)
     wording = wrapped(drawing.text.prompt)

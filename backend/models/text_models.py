@@ -125,3 +125,18 @@ def _found(known: TextModel | None, title: str, folder: Path) -> FoundTextModel:
         guidance=known.guidance,
         picture_px=known.picture_px,
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextSampling:
+    """How a picture is drawn.
+
+    Attributes:
+        steps: Denoising steps.
+        guidance: Weight of the words; at 1 and below what is unwanted plays no part.
+        picture_px: Side of the picture; None leaves it to the model.
+    """
+
+    steps: int = 30
+    guidance: float = 7.0
+    picture_px: int | None = None

@@ -8,7 +8,6 @@ before it is downloaded.
 import inspect
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -18,27 +17,12 @@ from torch import Tensor
 
 from backend.errors import OnStep, WeightsError
 from backend.models.component_layout import INDEX_FILE
-from backend.models.text_models import FoundTextModel
+from backend.models.text_models import FoundTextModel, TextSampling
 from backend.models.wording import Wording
 
 log = logging.getLogger(__name__)
 
 _LOADING_FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextSampling:
-    """How a picture is drawn.
-
-    Attributes:
-        steps: Denoising steps.
-        guidance: Weight of the words; at 1 and below what is unwanted plays no part.
-        picture_px: Side of the picture; None leaves it to the model.
-    """
-
-    steps: int = 30
-    guidance: float = 7.0
-    picture_px: int | None = None
 
 
 class _Drawn(Protocol):

@@ -8,8 +8,8 @@ import torch
 
 from backend.errors import ConfigError, InstallError, NetworkError, WeightsError
 from backend.models import hub
-from backend.models.text_models import TEXT_MODELS, find_text_model, place_of, repo_of
-from backend.models.text_to_image import TextPainter, TextSampling
+from backend.models.text_models import TEXT_MODELS, TextSampling, find_text_model, place_of, repo_of
+from backend.models.text_to_image import TextPainter
 from backend.models.wording import wrapped
 from tests.backend.models.text_pipelines import SIDE_PX, write_sdxl, write_stable_diffusion
 
