@@ -3,20 +3,18 @@
 Never an import operator: those leave Edit Mode and change the selection behind the artist's back.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import bmesh
 import bpy
-import numpy as np
 
 from . import assets
 from .errors import AddonError, MeshFileError
 from .frames import Frame, frame_of, standing
 from .glb import GlbMesh
 from .kept import Kept
+from .pairing import paired
 from .placement import Placement, Topology, Treatment
 from .steps import Steps, finish
 from .surface import Surface, weld
@@ -27,7 +25,6 @@ __all__ = ["Placement", "Provenance", "Treatment", "build_mesh", "import_mesh", 
 ROUGHNESS = 0.6
 PROPERTY_PREFIX = "one2345_"
 _TEXTURE_FILE, _NORMALS_FILE = "texture.png", "normals.png"
-_MAX_QUAD_ANGLE = math.radians(40)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +70,9 @@ def import_steps(
     name = provenance.name
     surface = yield from weld(glb)
     yield
+    if treatment.topology is Topology.PAIRS:
+        surface = yield from paired(surface)
+        yield
     # The frame is fixed here, by the object as it stands now and the scene's unit.
     frame = _frame(surface, placement)
     folder = None if treatment.pack else provenance.folder
@@ -83,10 +83,7 @@ def import_steps(
     try:
         material.get()
         yield
-        built = mesh.get()
-        if treatment.topology is Topology.PAIRS:
-            yield
-            _join_triangles(built)
+        mesh.get()
         yield
         obj = _put_in(mesh.get(), material.get(), frame, placement, provenance)
         if treatment.is_asset:
@@ -144,36 +141,20 @@ def build_mesh(surface: Surface, *, name: str, frame: Frame) -> bpy.types.Mesh:
 
     Attributes take arrays as they are; `vertices`, `edges` and `loops` would set one after the other.
     """
-    corners = surface.corners
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(len(surface.vertices))
     mesh.edges.add(len(surface.edges))
-    mesh.loops.add(corners.size)
-    mesh.polygons.add(len(corners))
+    mesh.loops.add(len(surface.corners))
+    mesh.polygons.add(len(surface.starts))
     mesh.attributes["position"].data.foreach_set("vector", frame.to_own(surface.vertices).ravel())
     mesh.attributes[".edge_verts"].data.foreach_set("value", surface.edges.ravel())
-    mesh.attributes[".corner_vert"].data.foreach_set("value", corners.ravel())
+    mesh.attributes[".corner_vert"].data.foreach_set("value", surface.corners)
     mesh.attributes[".corner_edge"].data.foreach_set("value", surface.corner_edges)
-    mesh.polygons.foreach_set("loop_start", np.arange(0, corners.size, 3, dtype=np.int32))
+    mesh.polygons.foreach_set("loop_start", surface.starts)
     layer = mesh.uv_layers.new(name="UVMap", do_init=False)
     layer.uv.foreach_set("vector", surface.uvs.ravel())
     mesh.update()
     return mesh
-
-
-def _join_triangles(mesh: bpy.types.Mesh) -> None:
-    """Make quads of pairs of triangles that lie flat beside each other in space and in the texture."""
-    working = bmesh.new()
-    working.from_mesh(mesh)
-    bmesh.ops.join_triangles(
-        working,
-        faces=working.faces[:],
-        cmp_uvs=True,
-        angle_face_threshold=_MAX_QUAD_ANGLE,
-        angle_shape_threshold=_MAX_QUAD_ANGLE,
-    )
-    working.to_mesh(mesh)
-    working.free()
 
 
 def _image(name: str, png: bytes, path: Path | None) -> bpy.types.Image:

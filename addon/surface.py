@@ -17,7 +17,7 @@ _STEP_ROWS = 8192
 """Rows that are sorted in one step."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Surface:
     """Plain arrays of a mesh whose texture seams are joined, ready to be handed to Blender.
 
@@ -26,13 +26,20 @@ class Surface:
 
     vertices: "NDArray[np.float32]"
     corners: "NDArray[np.int32]"
-    """Vertices of each triangle, f x 3."""
+    """The vertex of each corner; a polygon's corners stand together, counter-clockwise seen from outside."""
+    starts: "NDArray[np.int32]"
+    """The first corner of each polygon."""
     uvs: "NDArray[np.float32]"
-    """Texture coordinates of each triangle's corners, 3 f x 2."""
+    """Texture coordinates of each corner, n x 2."""
     edges: "NDArray[np.int32]"
     """Vertices of each edge, e x 2."""
     corner_edges: "NDArray[np.int32]"
-    """The edge from each corner to the next one of its triangle, 3 f."""
+    """The edge from each corner to the next one of its polygon."""
+
+    @property
+    def triangles(self) -> "NDArray[np.int32]":
+        """The corners by threes, of a surface that has triangles alone."""
+        return self.corners.reshape(-1, 3)
 
 
 def weld(glb: GlbMesh) -> Steps[Surface]:
@@ -56,7 +63,14 @@ def weld(glb: GlbMesh) -> Steps[Surface]:
     first, corner_edges = yield from _distinct(pairs.view(np.uint32))
     yield
     uvs = glb.uvs[glb.triangles[rows].reshape(-1)].astype(np.float32)
-    return Surface(points[kept], corners, uvs, pairs[first], corner_edges.astype(np.int32))
+    return Surface(
+        vertices=points[kept],
+        corners=corners.reshape(-1),
+        starts=np.arange(0, corners.size, 3, dtype=np.int32),
+        uvs=uvs,
+        edges=pairs[first],
+        corner_edges=corner_edges.astype(np.int32),
+    )
 
 
 def _unordered(corners: "NDArray[np.int32]") -> "NDArray[np.uint32]":

@@ -33,13 +33,13 @@ def test_points_that_differ_in_the_sign_of_zero_are_one():
         mesh_of([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-0.0, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 1, 2], [3, 4, 5]])
     )
     np.testing.assert_array_equal(found.vertices, [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
-    np.testing.assert_array_equal(found.corners, [[0, 1, 2], [0, 2, 3]])
+    np.testing.assert_array_equal(found.triangles, [[0, 1, 2], [0, 2, 3]])
 
 
 def test_flat_and_doubled_triangles_go_with_their_coordinates():
     mesh = mesh_of(np.eye(4, 3), [[0, 1, 2], [1, 1, 2], [2, 0, 1], [0, 2, 3]])
     found = welded(mesh)
-    np.testing.assert_array_equal(found.corners, [[0, 1, 2], [0, 2, 3]])
+    np.testing.assert_array_equal(found.triangles, [[0, 1, 2], [0, 2, 3]])
     np.testing.assert_array_equal(found.uvs, mesh.uvs[[0, 1, 2, 0, 2, 3]])
 
 
@@ -69,7 +69,7 @@ def test_work_in_parts_and_in_one_go_gives_the_same(monkeypatch):
     whole = welded(mesh)
     monkeypatch.setattr(surface, "_STEP_ROWS", 50)
     parts = steps.finish(surface.weld(replace(mesh)))
-    for name in ("vertices", "corners", "uvs", "edges", "corner_edges"):
+    for name in ("vertices", "corners", "starts", "uvs", "edges", "corner_edges"):
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
 
 
