@@ -82,19 +82,30 @@ class NovelSampling:
     """How views are sampled.
 
     Attributes:
+        steps: Of the whole schedule.
+        share: Of the schedule that is run. Less than all of it starts from the hint and not from noise alone,
+            so that views of one object, whose hints are drawn from one volume, agree with each other.
         guidance: Weight of the condition; 1 switches classifier-free guidance off, and halves the work.
         eta: Share of fresh noise in every step (DDIM, arXiv 2010.02502, eq. 16).
         batch: Views drawn at once.
     """
 
-    steps: int = 20
-    guidance: float = 1.5
+    steps: int = 16
+    share: float = 0.5
+    guidance: float = 1.0
     eta: float = 0.0
     batch: int = 16
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.guidance < 1 or not 0 <= self.eta <= 1 or self.batch < 1:
             raise ConfigError(f"need steps, batch and guidance >= 1 and eta from 0 to 1, got {self}")
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"need a share of the schedule above 0, up to 1, got {self}")
+
+    @property
+    def num_steps(self) -> int:
+        """Steps that are run."""
+        return max(1, round(self.share * self.steps))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,17 +113,18 @@ class ViewSetSampling:
     """How the set of views is sampled: those drawn from the picture, and those drawn from the anchors."""
 
     anchors: NovelSampling = field(default_factory=NovelSampling)
-    neighbours: NovelSampling = field(default_factory=lambda: NovelSampling(steps=12))
+    neighbours: NovelSampling = field(default_factory=lambda: NovelSampling(steps=8))
 
     @property
     def total(self) -> int:
         """View steps in all: the measure of progress."""
-        return (NUM_NEIGHBOURS + NUM_ANCHORS) * self.anchors.steps + NUM_ANCHOR_VIEWS * self.neighbours.steps
+        first = (NUM_NEIGHBOURS + NUM_ANCHORS) * self.anchors.num_steps
+        return first + NUM_ANCHOR_VIEWS * self.neighbours.num_steps
 
 
 PUBLISHED_SAMPLING = ViewSetSampling(
-    anchors=NovelSampling(steps=75, guidance=3.0, eta=1.0),
-    neighbours=NovelSampling(steps=50, guidance=3.0, eta=1.0),
+    anchors=NovelSampling(steps=75, share=1.0, guidance=3.0, eta=1.0),
+    neighbours=NovelSampling(steps=50, share=1.0, guidance=3.0, eta=1.0),
 )
 """What One-2-3-45 uses with Zero123's weights (its run.py)."""
 
@@ -197,7 +209,7 @@ class _Painter:
             latents = sample_views(
                 condition, self.model.net, seeds=seeds, config=config, on_step=self._report
             )
-            self.done += count * config.steps
+            self.done += count * config.num_steps
             views = self.model.decode(latents).float().cpu()
         background = self.model.background
         cut = views if background is None else cut_from(views, background)
@@ -224,10 +236,10 @@ def sample_views(
     parts = []
     for start in range(0, len(seeds), config.batch):
         part = slice(start, start + config.batch)
-        count, done = len(seeds[part]), start * config.steps
+        count, done = len(seeds[part]), start * config.num_steps
 
         def report(step: int, _: int, count: int = count, done: int = done) -> None:
-            on_step(done + count * step, len(seeds) * config.steps)
+            on_step(done + count * step, len(seeds) * config.num_steps)
 
         generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
         parts.append(_sampled(condition[part], net, schedule, generators, config, report))
@@ -244,12 +256,17 @@ def _sampled(
 ) -> Float[Tensor, "n c h w"]:
     device = condition.token.device
     shape = (net.config.latent_channels, net.config.latent_px, net.config.latent_px)
+    timesteps = scheduler.timesteps[-config.num_steps :]
     latents = _noise(shape, generators, device)
+    if config.num_steps < config.steps:
+        seen = condition.hint[:, : net.config.latent_channels].float()
+        # diffusers means any tensor of timesteps by its annotation.
+        latents = scheduler.add_noise(seen, latents, timesteps[:1])  # pyright: ignore[reportArgumentType]
     is_guided = config.guidance > 1
     if is_guided:
         nothing = torch.zeros(len(latents), dtype=torch.bool, device=device)
         condition = condition.after(condition.kept(nothing))
-    for index, timestep in enumerate(scheduler.timesteps):
+    for index, timestep in enumerate(timesteps):
         seen = torch.cat([latents, latents]) if is_guided else latents
         times = timestep.to(device).expand(len(seen))
         predicted = net(seen, times, condition).float()
@@ -266,7 +283,7 @@ def _sampled(
             variance_noise=noise,
             return_dict=False,
         )[0]
-        on_step(index + 1, config.steps)
+        on_step(index + 1, config.num_steps)
     return latents
 
 

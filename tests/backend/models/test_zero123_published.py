@@ -179,7 +179,7 @@ def test_what_is_nearly_white_becomes_white():
 
 
 def test_the_set_of_32_is_drawn_and_cut_from_white(folder: Path):
-    once = NovelSampling(steps=1, guidance=3.0, eta=1.0)
+    once = NovelSampling(steps=1, share=1.0, guidance=3.0, eta=1.0)
     made = generate_view_set(
         _picture(), _model(folder), seed=0, config=ViewSetSampling(anchors=once, neighbours=once)
     )

@@ -17,7 +17,7 @@ from backend.stages.novel_starter import NovelViewNetworks, encode_sources, fram
 from backend.stages.novel_views import NovelSampling, ViewSetSampling, generate_view_set, sample_views
 from tests.backend.stages.novel import tiny_novel_networks
 
-ONCE = NovelSampling(steps=2, batch=16)
+ONCE = NovelSampling(steps=2, share=1.0, guidance=1.5, batch=16)
 QUICK = ViewSetSampling(anchors=ONCE, neighbours=replace(ONCE, guidance=1.0))
 
 
@@ -56,6 +56,16 @@ def test_guidance_of_one_leaves_the_condition_alone(networks: NovelViewNetworks,
     )
     assert_close(near, plain, atol=1e-3, rtol=0)
     assert float((far - plain).abs().max()) > 1e-2
+
+
+@torch.inference_mode()
+def test_part_of_the_schedule_starts_from_the_hint(networks: NovelViewNetworks, picture: torch.Tensor):
+    """The last of a thousand steps leaves what it starts from as it is."""
+    condition = _condition(networks, picture)
+    made = sample_views(
+        condition, networks.net, seeds=range(5), config=NovelSampling(steps=1000, share=0.001)
+    )
+    assert_close(made, condition.hint[:, :4], atol=0.15, rtol=0)
 
 
 def test_same_seed_gives_identical_sets_and_another_seed_another(
@@ -162,3 +172,5 @@ def test_a_known_frame_replaces_the_guess(networks: NovelViewNetworks):
 def test_sampling_needs_steps():
     with pytest.raises(ConfigError, match=">= 1"):
         NovelSampling(steps=0)
+    with pytest.raises(ConfigError, match="share of the schedule"):
+        NovelSampling(share=0.0)
