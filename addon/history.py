@@ -2,12 +2,13 @@
 
 import itertools
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..backend import protocol
 from . import journal
-from .folders import JOBS, title_of
+from .folders import JOBS, PREVIEWS, title_of
 from .job import Job, JobState
 from .texts import tr
 
@@ -33,6 +34,19 @@ def each_earlier_job(data_root: Path) -> Iterator[Job]:
     except OSError:
         return
     yield from filter(None, map(_job_of, folders))
+
+
+def drop_previews(data_root: Path) -> Iterator[None]:
+    """Delete cut-outs and drawn pictures of sessions that have ended, a folder a step."""
+    try:
+        folders = sorted((data_root / PREVIEWS).iterdir())
+    except OSError:
+        return
+    for folder in folders:
+        entry = journal.read(folder)
+        if entry is not None and not journal.is_alive(entry.pid):
+            shutil.rmtree(folder, ignore_errors=True)
+        yield
 
 
 def _job_of(folder: Path) -> Job | None:

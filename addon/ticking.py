@@ -1,5 +1,6 @@
 """Moving jobs on while the artist works: one timer, its imports, and the panels it redraws."""
 
+import itertools
 import logging
 import time
 from collections.abc import Iterator
@@ -29,8 +30,8 @@ _EDITING = {"TRANSFORM", "OBJECT", "MESH", "SCULPT", "PAINT", "UV", "CURVE", "CU
 RECALL_S = 0.02
 
 _last_pulse = 0.0
-_reading: list[Iterator[Job]] = []
-"""Earlier jobs that are being listed."""
+_reading: list[Iterator[Job | None]] = []
+"""Earlier jobs that are being listed; steps without one clear up."""
 _importing: dict[str, Iterator[None]] = {}
 """What is left to do of the one import that is under way, by job."""
 
@@ -74,9 +75,10 @@ def _recall() -> float | None:
         except AddonError as error:
             log.info("no earlier results: %s", error)
             return None
-        _reading.append(history.each_earlier_job(folder))
+        _reading.append(itertools.chain(history.drop_previews(folder), history.each_earlier_job(folder)))
     for job in _reading[0]:
-        jobs.remember([job])
+        if job is not None:
+            jobs.remember([job])
         if len(jobs.SESSION.jobs) >= NUM_EARLIER:
             break
         if time.perf_counter() > until:

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import bpy
@@ -16,6 +18,7 @@ from tests.addon.extension import (
     panel,
     panel_text,
     scripting,
+    ticking,
 )
 from tests.addon.test_panel import drawn as shown_by
 
@@ -62,6 +65,20 @@ def test_drawn_pictures_are_no_part_of_the_history_and_go_with_the_next_words(in
     assert [job.title for job in jobs.SESSION.jobs.values()] == ["two"]
     assert jobs.recent() == []
     assert panel_settings().image.packed_file is not None
+
+
+def test_pictures_of_a_session_that_has_ended_are_cleared_away(installed, session):
+    bpy.ops.one2345.draw_pictures(prompt="one")
+    ours = drawn.newest().folder
+    theirs = ours.with_name("20260101-000000-theirs")
+    shutil.copytree(ours, theirs)
+    entry = json.loads((theirs / "job.json").read_text())
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (theirs / "job.json").write_text(json.dumps(entry | {"pid": dead.pid}))
+    ticking.recall()
+    assert ours.is_dir()
+    assert not theirs.exists()
 
 
 def test_a_cut_out_leaves_drawn_pictures_alone(installed, picture):

@@ -12,6 +12,7 @@ import time
 import bpy
 
 PHASE_S, NUM_JOBS, FPS = 4.0, 4, 60
+LONG_S = 0.004
 ticking = sys.modules[next(name for name in sys.modules if name.endswith(".addon.ticking"))]
 overlay = sys.modules[next(name for name in sys.modules if name.endswith(".addon.overlay"))]
 jobs = sys.modules[next(name for name in sys.modules if name.endswith(".addon.jobs"))]
@@ -33,6 +34,8 @@ def tick():
         took = (time.perf_counter() - begin, time.thread_time() - cpu)
         kind = "coarse shape" if len(overlay.shown()) > len(before) else kind
         ticks.setdefault(kind, []).append(took)
+        if took[1] > LONG_S:
+            tell(f"a tick of {1000 * took[1]:.1f} ms: {[(job.state, job.stage) for job in jobs.recent()]}")
 
 
 def drawn():
