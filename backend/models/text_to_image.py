@@ -13,8 +13,9 @@ from typing import Protocol
 import torch
 from diffusers import AutoPipelineForText2Image, DiffusionPipeline
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from backend.devices import memory
 from backend.errors import OnStep, WeightsError
 from backend.models.component_layout import INDEX_FILE
 from backend.models.text_models import FoundTextModel, TextSampling
@@ -22,6 +23,8 @@ from backend.models.wording import Wording
 
 log = logging.getLogger(__name__)
 
+ROOM_BYTES = 2 * 2**30
+"""What a picture takes beside the networks, about: the decoding of 1024 x 1024 pixels in tiles, and CUDA."""
 _LOADING_FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)
 
 
@@ -95,4 +98,20 @@ def _loaded(found: FoundTextModel, device: torch.device) -> DiffusionPipeline:
     pipeline.set_progress_bar_config(disable=True)
     if (autoencoder := getattr(pipeline, "vae", None)) is not None and hasattr(autoencoder, "enable_tiling"):
         autoencoder.enable_tiling()
-    return pipeline.to(device)
+    if not _is_too_large(pipeline, device):
+        return pipeline.to(device)
+    log.info("%s does not fit the device's free memory: its layers go there one by one", found.title)
+    pipeline.enable_group_offload(
+        onload_device=device, offload_type="leaf_level", use_stream=device.type == "cuda"
+    )
+    return pipeline
+
+
+def _is_too_large(pipeline: DiffusionPipeline, device: torch.device) -> bool:
+    """Whether a graphics card has too little free memory for the networks and what they compute."""
+    if device.type != "cuda":
+        return False
+    networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
+    size = sum(value.nbytes for network in networks for value in network.state_dict().values())
+    free, _ = memory(device)
+    return free < size + ROOM_BYTES

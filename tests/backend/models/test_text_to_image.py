@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from backend.errors import ConfigError, InstallError, NetworkError, WeightsError
-from backend.models import hub
+from backend.models import hub, text_to_image
 from backend.models.text_models import TEXT_MODELS, TextSampling, find_text_model, place_of, repo_of
 from backend.models.text_to_image import TextPainter
 from backend.models.wording import wrapped
@@ -58,6 +58,25 @@ def test_words_steps_guidance_and_size_all_reach_the_model(painter):
     for other in (draw("z"), draw(steps=3), draw(guidance=9.0), draw(guidance=0.0)):
         assert (usual - other).abs().max() > 1e-4
     assert draw(picture_px=64).shape == (3, 64, 64)
+
+
+def test_layers_that_go_to_the_device_one_by_one_draw_the_same(folder, painter, tmp_path, monkeypatch):
+    whole = painter.draw(wrapped("chair"), seed=1, config=QUICK, on_step=ignore)
+    monkeypatch.setattr(text_to_image, "_is_too_large", lambda pipeline, device: True)
+    parted = TextPainter(find_text_model(str(folder), tmp_path), CPU)
+    for _ in range(2):
+        picture = parted.draw(wrapped("chair"), seed=1, config=QUICK, on_step=ignore)
+        torch.testing.assert_close(picture, whole, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("free_gib", "is_too_large"), [(1.9, True), (2.1, False)])
+def test_a_card_is_too_small_when_networks_and_picture_do_not_fit(
+    folder, tmp_path, monkeypatch, free_gib, is_too_large
+):
+    pipeline = text_to_image._loaded(find_text_model(str(folder), tmp_path), CPU)
+    monkeypatch.setattr(text_to_image, "memory", lambda device: (int(free_gib * 2**30), 8 * 2**30))
+    assert text_to_image._is_too_large(pipeline, torch.device("cuda")) is is_too_large
+    assert not text_to_image._is_too_large(pipeline, CPU)
 
 
 def test_a_step_may_stop_it(painter):
