@@ -10,8 +10,16 @@ import torch
 
 from backend.devices import choose_device, device_name, memory
 from backend.errors import One2345Error
-from backend.models.registry import NETWORKS, Layout, find_weights, matting_model_path, verify
+from backend.models.registry import (
+    ENGINE_NETWORKS,
+    NETWORKS,
+    Layout,
+    find_weights,
+    matting_model_path,
+    verify,
+)
 from backend.models.weights import read_weights
+from backend.models.zero123_published import read_zero123
 from backend.models.zero123plus_weights import check_published
 from backend.protocol import Device
 from backend.reports import versions
@@ -80,11 +88,18 @@ def _weights(name: str, root: Path) -> Check:
         parameters = check_published(weights.folder)
         text = f"{weights.name}, {parameters / 1e6:.1f} M values, {weights.licence}"
         return Check("weights", is_well=True, text=text)
+    if weights.layout is Layout.ZERO123:
+        weights.files("zero123")  # Says how to get what is not there.
+        read_zero123(weights.folder)
+        return Check("weights", is_well=True, text=f"{weights.name}, {weights.licence}")
     problems = verify(weights.folder)
     if problems:
         return Check("weights", is_well=False, text=f"{weights.name}: {'; '.join(problems)}")
     parameters = 0
-    for network in NETWORKS:
+    present = {
+        name for names in ENGINE_NETWORKS.values() for name in names if weights.files(name, missing_ok=True)
+    }
+    for network in present | set(NETWORKS):
         _, state = read_weights(weights.folder, network)
         parameters += sum(tensor.numel() for tensor in state.values())
     return Check(
