@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float32, Int, Int32
 
 from backend.geometry.box_unwrap import box_unwrap
+from backend.geometry.chart_parting import parted
 from backend.geometry.meshes import Mesh
 from backend.geometry.packing import pack, packing_device
 
@@ -118,14 +119,16 @@ class Unwrapping:
             log.warning("unwrapping failed with exit code %d", code)
             return None
         with np.load(Path(self._folder.name, "out.npz")) as made:
-            pixels = made["uv"]
-            charts = Unwrapped(made["vertex"], made["faces"], _whole(pixels), is_charted=True)
-        same = charts.faces.shape == self._mesh.faces.shape
-        if not same or not np.array_equal(charts.vertex[charts.faces], self._mesh.faces):
+            vertex, faces, uv = made["vertex"], made["faces"], made["uv"]
+        if faces.shape != self._mesh.faces.shape or not np.array_equal(vertex[faces], self._mesh.faces):
             log.warning("unwrapping lost faces")
             return None
-        packed = pack(pixels, charts.faces.astype(np.int64), texture_px=self._texture_px, device=self._device)
-        return charts if packed is None else replace(charts, uv=packed)
+        copies, faces = parted(uv, faces.astype(np.int64))
+        packed = pack(uv[copies], faces, texture_px=self._texture_px, device=self._device)
+        if packed is None:
+            log.warning("the charts found no place in the texture")
+            return None
+        return Unwrapped(vertex[copies], faces.astype(np.int32), packed, is_charted=True)
 
 
 def unwrap(mesh: Mesh, *, texture_px: int, time_limit: float = TIME_LIMIT) -> Unwrapped:
@@ -150,11 +153,6 @@ def _of_usual_size(vertices: Float32[np.ndarray, "v 3"]) -> Float32[np.ndarray, 
     if 0.1 < size < 10 and np.abs(vertices).max() < 10 * size:
         return vertices
     return ((vertices - low) / max(size, 1e-30)).astype(np.float32)
-
-
-def _whole(pixels: Float32[np.ndarray, "n 2"]) -> Float32[np.ndarray, "n 2"]:
-    """xatlas's own sheet, which need not be square, in the unit square."""
-    return (pixels / max(float(pixels.max()), 1e-6)).clip(0, 1)
 
 
 def grid_of_triangles(mesh: Mesh, *, texture_px: int) -> Unwrapped:

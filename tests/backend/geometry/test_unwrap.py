@@ -8,7 +8,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from backend.evaluate.atlas import overlap_pixels
+from backend.geometry import xatlas_process
 from backend.geometry.bake import fill_texture, texels
+from backend.geometry.chart_parting import chart_of_faces, overlapping_pairs, parted
 from backend.geometry.meshes import interpolate, make_mesh
 from backend.geometry.packing import pack
 from backend.geometry.simplify import simplify
@@ -74,6 +76,32 @@ def test_a_mesh_of_many_faces_is_unwrapped_in_parts():
     assert charts.is_charted
     assert np.array_equal(charts.vertex[charts.faces], mesh.faces)
     assert overlap_pixels(charts.uv, charts.faces, size=1024) == 0
+
+
+def test_charts_that_xatlas_lays_over_themselves_are_parted():
+    mesh = simplify(body_mesh(resolution=96), faces=9_000)
+    _, faces, uv = xatlas_process.charts(mesh.vertices, mesh.faces.astype(np.int64), 1024)
+    chart = chart_of_faces(faces, num_vertices=len(uv))
+    assert len(overlapping_pairs(uv[faces].astype(np.float64), chart)) > 0
+    charts = unwrap(mesh, texture_px=1024)
+    assert np.array_equal(charts.vertex[charts.faces], mesh.faces)
+    assert overlap_pixels(charts.uv, charts.faces, size=2048) == 0
+
+
+def test_a_strip_that_winds_over_itself_loses_only_the_faces_that_do():
+    angle = np.linspace(0, 2.1 * np.pi, 43)
+    uv = np.concatenate([np.stack([r * np.cos(angle), r * np.sin(angle)], axis=1) for r in (1.0, 2.0)])
+    inner, outer = np.arange(42), np.arange(42) + 43
+    strip = np.concatenate(
+        [np.stack([inner, outer, inner + 1], 1), np.stack([inner + 1, outer, outer + 1], 1)]
+    )
+    assert len(overlapping_pairs(uv[strip], np.zeros(84, np.int64))) > 0
+    vertex, faces = parted(uv, strip)
+    assert np.array_equal(vertex[faces], strip)
+    chart = chart_of_faces(faces, num_vertices=len(vertex))
+    assert len(overlapping_pairs(uv[strip], chart)) == 0
+    assert np.bincount(chart).max() >= 80
+    assert np.array_equal(parted(uv, strip[:40])[1], strip[:40])
 
 
 @pytest.mark.gpu
