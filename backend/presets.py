@@ -54,7 +54,7 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
             sdf_resolution=128,
         ),
         Preset.STANDARD: PresetValues(
-            view_steps=28,
+            view_steps=16,
             guidance=2.5,
             occupancy_steps=24,
             shape_steps=12,
