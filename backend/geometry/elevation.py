@@ -22,6 +22,8 @@ from backend.geometry.anchors import AnchorLayout, Directions
 from backend.geometry.cameras import UNIT_RADIUS, Cameras
 
 GREY = 0.5
+FLOOR_PX = 0.05
+"""Smallest error that a match of features can have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,8 +37,9 @@ class ElevationSearch:
         margin_px: Features nearer than this to the outline are left out: an outline is not the same
             line of the surface in two views.
         limit_px: Reprojection error that a match counts with at most.
-        trust_deg: How far from the expected elevation one must be to cost as much as a pixel's error of one
-            match does. Few or bad matches leave the expected one; many do not care.
+        evidence: What a match counts beside what was expected: less than one, for a feature is matched in
+            several pairs.
+        trust_deg: Standard deviation of what is expected, times the root of two.
     """
 
     coarse_deg: tuple[float, float, float] = (-60.0, 60.0, 5.0)
@@ -44,6 +47,7 @@ class ElevationSearch:
     max_ratio: float = 0.8
     margin_px: int = 2
     limit_px: float = 4.0
+    evidence: float = 0.5
     trust_deg: float = 10.0
 
     def __post_init__(self) -> None:
@@ -100,8 +104,11 @@ def estimate_elevation(
         return size * elevation_errors(matches, layout, candidates, search.limit_px / size)
 
     def best(candidates: Float[Tensor, " e"]) -> Float[Tensor, ""]:
+        # How precise the views are is not known, so only the ratio of errors tells: drawn views are soft, and
+        # matched to some pixels at any elevation.
+        unlikely = search.evidence * len(matches) * (errors_px(candidates) + FLOOR_PX).log()
         surprise = ((candidates.rad2deg() - math.degrees(expected)) / search.trust_deg).square()
-        return candidates[(errors_px(candidates) + surprise / len(matches)).argmin()]
+        return candidates[(unlikely + surprise).argmin()]
 
     low, high, step = search.coarse_deg
     coarse = best(torch.arange(low, high + step / 2, step, dtype=torch.float64).deg2rad())
