@@ -301,6 +301,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_train_arguments(parser, learning_rate=1e-3, batch_size=8)
     add_set_arguments(parser)
     weights = LossWeights()
+    parser.add_argument(
+        "--only-distances",
+        action="store_true",
+        help="with --from: train only the network that reads distances from the volumes",
+    )
     parser.add_argument("--rays", type=int, default=512, help="rays of an object a step")
     parser.add_argument(
         "--points", type=int, default=4096, help="points of known distance of an object a step"
@@ -323,8 +328,12 @@ def run(args: argparse.Namespace) -> int:
     """Train as the options say; returns the exit code."""
     torch.manual_seed(args.seed)
     config = NeuralSdfConfig()
+    net = NeuralSdf(config).to(args.device)
+    if args.only_distances:
+        net.requires_grad_(False)
+        net.distances.requires_grad_(True)
     task = NeuralSdfTask(
-        NeuralSdf(config).to(args.device),
+        net,
         training_sets(args, config.views.image_px),
         validation_sets(args, config.views.image_px),
         args.batch,
