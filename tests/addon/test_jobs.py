@@ -3,7 +3,7 @@
 import bpy
 import pytest
 
-from tests.addon.extension import errors, folders, jobs, protocol, results, ticking
+from tests.addon.extension import errors, folders, jobs, protocol, results, steps, ticking
 from tests.addon.extension import job as job_module
 
 pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("enabled")]
@@ -134,6 +134,19 @@ def test_a_result_is_not_imported_into_another_file(submit):
     assert "Another file" in job.message
     bpy.ops.one2345.import_result(job=job.id)
     assert bpy.context.object.name == "toy"
+
+
+def test_an_import_under_way_ends_with_its_file(submit, monkeypatch):
+    monkeypatch.setattr(steps, "BUDGET_S", -1.0)  # a step a tick
+    job = jobs.wait(submit("works"))
+    while not bpy.data.materials:
+        ticking.tick()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    for _ in range(50):
+        ticking.tick()
+    assert "Another file was opened" in job.message
+    for kind in (bpy.data.objects, bpy.data.meshes, bpy.data.materials, bpy.data.images):
+        assert not kind
 
 
 def test_a_damaged_result_is_told_instead_of_imported(submit):

@@ -5,6 +5,7 @@ ticks of our timer. Run after `prepare.py` with a picture in the panel; it takes
 `FRAMES done`. The view is drawn as wires without overlays, so that the gaps are short.
 """
 
+import gc
 import statistics
 import sys
 import time
@@ -23,6 +24,18 @@ state = {"phase": "no job", "last": 0.0, "until": time.perf_counter() + 2 * PHAS
 usual_tick = ticking.tick
 
 
+collections: list[tuple[float, float]] = []
+
+
+def collected(phase, _facts):
+    """Note when Python's garbage collection begins and ends."""
+    now = time.perf_counter()
+    if phase == "start":
+        collections.append((now, now))
+    elif collections:
+        collections[-1] = (collections[-1][0], now)
+
+
 def tick():
     """Our timer's work, with a stopwatch."""
     before = overlay.shown()
@@ -35,7 +48,8 @@ def tick():
         kind = "coarse shape" if len(overlay.shown()) > len(before) else kind
         ticks.setdefault(kind, []).append(took)
         if took[1] > LONG_S:
-            tell(f"a tick of {1000 * took[1]:.1f} ms: {[(job.state, job.stage) for job in jobs.recent()]}")
+            pause = 1000 * sum(end - start for start, end in collections if start > begin)
+            tell(f"a tick of {1000 * took[1]:.1f} ms, {pause:.1f} of them Python's garbage collection")
 
 
 def drawn():
@@ -82,6 +96,7 @@ def finish():
     bpy.ops.screen.animation_cancel(restore_frame=True)
     bpy.types.SpaceView3D.draw_handler_remove(handler, "WINDOW")
     ticking.tick = usual_tick
+    gc.callbacks.remove(collected)
     for name, values in gaps.items():
         ordered = sorted(values) or [0.0]
         p99 = ordered[int(0.99 * (len(ordered) - 1))]
@@ -98,6 +113,7 @@ def finish():
 
 
 ticking.tick = tick
+gc.callbacks.append(collected)
 for area in bpy.context.window.screen.areas:
     if area.type == "VIEW_3D":
         area.spaces.active.shading.type = "WIREFRAME"
