@@ -79,3 +79,17 @@ class PhotoCamera:
             torch.tensor(value, dtype=torch.float64) for value in (self.elevation, self.azimuth, self.fov)
         )
         return orbit_cameras(azimuth, elevation, UNIT_RADIUS / torch.sin(fov / 2), fov)
+
+
+def framing_rays(
+    angles: Float[Tensor, "k 3"], size: int
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+    """Origins and unit directions of cameras whose whole frame is the picture, one camera after the other.
+
+    Args:
+        angles: Elevation, azimuth and field of view, in radians.
+    """
+    elevation, azimuth, fov = angles.unbind(dim=1)
+    rays = orbit_cameras(azimuth, elevation, UNIT_RADIUS / torch.sin(fov / 2), fov).rays(size)
+    origins, directions = (values.reshape(-1, 3).float() for values in rays)
+    return origins, directions

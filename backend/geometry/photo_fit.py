@@ -9,7 +9,7 @@ Legend: `n` points, `r` residuals, `v` vertices, `h w` rows and columns.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from backend.geometry.photo_camera import Params, PhotoCamera
+from backend.geometry.photo_camera import Params, PhotoCamera, framing_rays
 from backend.geometry.photo_target import Target, detail, rim, sampled
 from backend.geometry.raycast import Bvh, Hits
 
@@ -41,13 +41,14 @@ LONGEST_STEP = np.array([0.15, 0.1, 0.2, 0.15, 0.06, 0.06])
 """Steps within which the rim of a mesh stays about the same."""
 
 COARSE_PX, FINE_PX, FINEST_PX = 48, 128, 256
-NUM_STARTS, NUM_STEPS, NUM_LAST_STEPS = 6, 8, 10
-"""Candidates that are refined, the steps of each, and further steps of the best on a finer picture."""
+NUM_STARTS, NUM_KEPT, NUM_LAST_STEPS = 6, (6, 6, 4, 4, 2, 2, 2, 2), 10
+"""Candidates that are refined, how many of them take each step, and the best one's on a finer picture."""
+
 NEAR_DEG = 12.0, 30.0
 """Angles of the camera, and of the field of view, within which two starts lead to the same end."""
 
-DAMPING = 1e-2
-"""Of the first step, as a share of the curvature (Levenberg and Marquardt)."""
+DAMPING, MOST_DAMPING = 1e-2, 10.0
+"""Of the first step, as a share of the curvature (Levenberg and Marquardt), and where a search ends."""
 
 OUTLINE_UNIT, COLOUR_UNIT = 0.006, 0.1
 """Distance of outlines, as a share of the picture, and difference in colour that weigh alike in a step."""
@@ -104,30 +105,34 @@ def find_camera(bvh: Bvh, colours_at: ColoursAt, picture: Float[Tensor, "4 h w"]
         picture: Straight-alpha sRGB cut-out with an object in it.
     """
     coarse, fine = Target(picture, COARSE_PX), Target(picture, FINE_PX)
-    placed = [
-        _laid_over(bvh, colours_at, coarse, np.radians([elevation, azimuth, fov]))
-        for elevation in ELEVATIONS_DEG
-        for azimuth in AZIMUTHS_DEG
-        for fov in FOVS_DEG
-    ]
-    order = sorted(range(len(placed)), key=lambda index: placed[index][0])
-    starts = _apart([placed[index][1] for index in order])
-    fits = [_refined(bvh, colours_at, fine, params, NUM_STEPS) for params in starts]
-    best, finest = min(fits, key=lambda fit: fit.cost), Target(picture, FINEST_PX)
-    best = _refined(bvh, colours_at, finest, best.camera.params(), NUM_LAST_STEPS)
-    hits = bvh.cast(*best.camera.rays(FINEST_PX))
+    costs, placed = _laid_over(bvh, colours_at, coarse, _angles())
+    starts = _apart(placed[np.argsort(costs, kind="stable")])
+    searches = [_Search(bvh, colours_at, fine, params) for params in starts]
+    for count in NUM_KEPT:
+        searches = sorted(searches, key=lambda search: search.fit.cost)[:count]
+        for search in searches:
+            search.step()
+    best, finest = (
+        min((search.fit for search in searches), key=lambda fit: fit.cost),
+        Target(picture, FINEST_PX),
+    )
+    last = _Search(bvh, colours_at, finest, best.camera.params())
+    for _ in range(NUM_LAST_STEPS):
+        last.step()
+    hits = bvh.cast(*last.fit.camera.rays(FINEST_PX))
     ours = colours_at(hits).cpu()[hits.is_hit.cpu()]
-    return replace(best, palette_error=palette_error(ours, finest.rgb[:, finest.solid].T))
+    return replace(last.fit, palette_error=palette_error(ours, finest.rgb[:, finest.solid].T))
 
 
 def colour_error(
-    ours: Float[Tensor, "n 3"], theirs: Float[Tensor, "n 3"], weights: Float[Tensor, " n"]
-) -> float:
+    ours: Float[Tensor, "*k n 3"], theirs: Float[Tensor, "*k n 3"], weights: Float[Tensor, "*k n"]
+) -> Float[Tensor, "*k"]:
     """Root mean squared difference after the best gain and offset of each channel."""
-    share = weights[:, None] / weights.sum().clamp_min(1e-6)
-    ours, theirs = (values - (share * values).sum(dim=0) for values in (ours, theirs))
-    gain = (share * ours * theirs).sum(dim=0) / (share * ours.square()).sum(dim=0).clamp_min(1e-5)
-    return float((share * (theirs - gain.clamp(*GAINS) * ours).square()).sum(dim=0).mean().sqrt())
+    share = weights[..., None] / weights.sum(dim=-1).clamp_min(1e-6)[..., None, None]
+    ours, theirs = (values - (share * values).sum(dim=-2, keepdim=True) for values in (ours, theirs))
+    gain = (share * ours * theirs).sum(dim=-2) / (share * ours.square()).sum(dim=-2).clamp_min(1e-5)
+    left = theirs - gain.clamp(*GAINS)[..., None, :] * ours
+    return (share * left.square()).sum(dim=-2).mean(dim=-1).sqrt()
 
 
 def palette_error(ours: Float[Tensor, "n 3"], theirs: Float[Tensor, "m 3"]) -> float:
@@ -144,28 +149,42 @@ def _cost(iou: float, error: float, params: Params) -> float:
     return 1 - iou + COLOUR_SHARE * error + PRIOR_SHARE * float(np.square((params - EXPECTED) / DOUBT).sum())
 
 
+def _angles() -> Float[np.ndarray, "k 3"]:
+    """Elevation, azimuth and field of view of the coarse search's cameras."""
+    grid = np.meshgrid(ELEVATIONS_DEG, AZIMUTHS_DEG, FOVS_DEG, indexing="ij")
+    return np.radians(np.stack(grid, axis=-1).reshape(-1, 3).astype(np.float64))
+
+
 def _laid_over(
-    bvh: Bvh, colours_at: ColoursAt, target: Target, angles: Float[np.ndarray, " 3"]
-) -> tuple[float, Params]:
-    """The camera with these angles laid over the picture by area and centroid, after its cost."""
-    size, params = target.size, np.concatenate([angles, np.zeros(3)])
-    hits = bvh.cast(*PhotoCamera.of(params).rays(size))
-    index = hits.is_hit.cpu().nonzero()[:, 0]
-    if len(index) < FEW_PIXELS:
-        return math.inf, params
+    bvh: Bvh, colours_at: ColoursAt, target: Target, angles: Float[np.ndarray, "k 3"]
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k 6"]]:
+    """Cameras with these angles laid over the picture by area and centroid, after their costs.
+
+    All rays are cast at once: a graphics card takes for one camera as long as for all.
+    """
+    size, count = target.size, len(angles)
+    hits = bvh.cast(*framing_rays(torch.from_numpy(angles), size))
+    is_hit = rearrange(hits.is_hit.cpu(), "(k n) -> k n", k=count)
+    ours = rearrange(colours_at(hits).cpu(), "(k n) c -> k n c", k=count)
+    index = torch.arange(size**2)
     at = torch.stack([index % size, index // size], dim=1) / size + 0.5 / size
-    centre = at.double().mean(dim=0).numpy()
-    scale = math.sqrt(target.area * size**2 / len(index))
-    params[3:] = math.log(scale), *(target.centre - 0.5 - (centre - 0.5) * scale)
-    uv = (at - 0.5) * scale + 0.5 + torch.from_numpy(params[4:]).float()
-    inside = sampled(target.alpha[None], uv)[:, 0] * ((uv > 0) & (uv < 1)).all(dim=1)
-    both = float(inside.sum()) * scale**2 / size**2
-    ours = colours_at(hits).cpu()[index]
-    error = colour_error(ours, sampled(target.rgb, uv), inside)
-    return _cost(both / (2 * target.area - both), error, params), params
+    covered = is_hit.sum(dim=1).clamp_min(1)
+    centre = is_hit.float() @ at / covered[:, None]
+    scale = (target.area * size**2 / covered).sqrt()[:, None]
+    shift = torch.from_numpy(target.centre).float() - 0.5 - (centre - 0.5) * scale
+    uv = (at - 0.5) * scale[:, None] + (0.5 + shift)[:, None]
+    picture = torch.cat([target.rgb, target.alpha[None]])
+    theirs = rearrange(sampled(picture, rearrange(uv, "k n c -> (k n) c")), "(k n) c -> k n c", k=count)
+    inside = theirs[..., 3] * ((uv > 0) & (uv < 1)).all(dim=-1) * is_hit
+    both = inside.sum(dim=1) * scale[:, 0] ** 2 / size**2
+    iou, error = both / (2 * target.area - both), colour_error(ours, theirs[..., :3], inside)
+    params = np.concatenate([angles, np.log(scale.double().numpy()), shift.double().numpy()], axis=1)
+    rows = zip(iou.tolist(), error.tolist(), params, strict=True)
+    costs = np.array([_cost(each, off, row) for each, off, row in rows])
+    return np.where((is_hit.sum(dim=1) < FEW_PIXELS).numpy(), np.inf, costs), params
 
 
-def _apart(ordered: Sequence[Params]) -> list[Params]:
+def _apart(ordered: Float[np.ndarray, "k 6"]) -> list[Params]:
     """The first cameras that are no neighbours of an earlier one."""
     chosen: list[Params] = []
     for params in ordered:
@@ -175,21 +194,30 @@ def _apart(ordered: Sequence[Params]) -> list[Params]:
     return chosen[:NUM_STARTS]
 
 
-def _refined(bvh: Bvh, colours_at: ColoursAt, target: Target, params: Params, steps: int) -> PhotoFit:
-    """The camera after some steps; one that makes things worse is tried again with more damping."""
-    best, look = _looked_at(bvh, colours_at, target, params)
-    damping = DAMPING
-    for _ in range(steps):
-        if look is None:
-            break
-        tried = np.clip(params + _step(look, target, params, damping), LOWEST, HIGHEST)
-        fit, seen = _looked_at(bvh, colours_at, target, tried)
-        if fit.cost < best.cost:
-            best, look, params = fit, seen, tried
-            damping /= 4
+class _Search:
+    """The search for a camera from one start.
+
+    Attributes:
+        fit: The best camera so far.
+    """
+
+    def __init__(self, bvh: Bvh, colours_at: ColoursAt, target: Target, start: Params) -> None:
+        self._mesh, self._colours_at, self._target, self._params = bvh, colours_at, target, start
+        self.fit, self._look = _looked_at(bvh, colours_at, target, start)
+        self._damping = DAMPING
+
+    def step(self) -> None:
+        """Go one step on; one that makes things worse is tried again with more damping."""
+        if self._look is None or self._damping > MOST_DAMPING:
+            return
+        way = _step(self._look, self._target, self._params, self._damping)
+        tried = np.clip(self._params + way, LOWEST, HIGHEST)
+        fit, seen = _looked_at(self._mesh, self._colours_at, self._target, tried)
+        if fit.cost < self.fit.cost:
+            self.fit, self._look, self._params = fit, seen, tried
+            self._damping /= 4
         else:
-            damping *= 6
-    return best
+            self._damping *= 6
 
 
 def _looked_at(
@@ -204,7 +232,7 @@ def _looked_at(
     if int(both.sum()) < FEW_PIXELS:
         return PhotoFit(camera=camera, iou=iou, colour_error=1.0, palette_error=1.0, cost=math.inf), None
     ours = rearrange(colours_at(hits).cpu(), "(h w) c -> c h w", h=size)
-    error = colour_error(ours[:, both].T, target.rgb[:, both].T, torch.ones(int(both.sum())))
+    error = float(colour_error(ours[:, both].T, target.rgb[:, both].T, torch.ones(int(both.sum()))))
     points = rearrange(bvh.positions(hits).cpu(), "(h w) c -> h w c", h=size)
     inner = torch.from_numpy(ndimage.binary_erosion(both.numpy(), iterations=2))
     details = _matched(detail(ours, seen)[:, inner].T, target.detail[:, inner].T)
