@@ -161,14 +161,12 @@ def _try(
     first = 0
     for mask in masks:
         cells = np.pad(mask, gap)
-        swollen = _swollen(cells, gap)
-        for turn in range(NUM_TURNS):
-            turned = np.rot90(cells, turn)
+        runs += _longest_runs(cells)
+        for turned, swollen in zip(_turns(cells), _turns(_swollen(cells, gap)), strict=True):
             wide = -(-turned.shape[1] // 64)
             shapes.append((*turned.shape, wide, first))
-            runs.append(_longest_run(turned))
             bits.append(_words(turned, wide))
-            thick.append(_words(np.rot90(swollen, turn), wide))
+            thick.append(_words(swollen, wide))
             first += bits[-1].size
     buckets = [int(BUCKETS * np.log2(max(mask.shape))) for mask in masks]
     whole = side + 2 * gap
@@ -240,9 +238,22 @@ def _swollen(cells: Bool[np.ndarray, "h w"], gap: int) -> Bool[np.ndarray, "h w"
 
 def _words(mask: Bool[np.ndarray, "h w"], wide: int) -> np.ndarray:
     """Rows of cells as words of 64 bits, the first cell lowest."""
-    padded = np.zeros((mask.shape[0], wide * 64), dtype=bool)
-    padded[:, : mask.shape[1]] = mask
-    return np.packbits(padded, axis=1, bitorder="little").view("<u8").reshape(-1)
+    packed = np.packbits(mask, axis=1, bitorder="little")
+    words = np.zeros((len(mask), wide * 8), np.uint8)
+    words[:, : packed.shape[1]] = packed
+    return words.view("<u8").reshape(-1)
+
+
+def _turns(cells: Bool[np.ndarray, "h w"]) -> list[Bool[np.ndarray, "_ _"]]:
+    """Cells in each of the quarter turns, as by `np.rot90`, which takes ten times as long."""
+    return [cells, cells.T[::-1], cells[::-1, ::-1], cells.T[:, ::-1]]
+
+
+def _longest_runs(cells: Bool[np.ndarray, "h w"]) -> list[tuple[int, int, int]]:
+    """What `_longest_run` says of each turn; half a turn keeps the run."""
+    halves = [(turned.shape, _longest_run(turned)) for turned in _turns(cells)[:2]]
+    over = [(high - 1 - row, wide - stop, wide - start) for (high, wide), (row, start, stop) in halves]
+    return [halves[0][1], halves[1][1], over[0], over[1]]
 
 
 def _longest_run(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int, int]:
