@@ -43,10 +43,10 @@ class FieldFit:
         roughness_weight: Of total variation on the planes.
     """
 
-    iterations: int = 300
-    batch: int = 8192
+    iterations: int = 150
+    batch: int = 16384
     colour_field: ColourFieldConfig = field(default_factory=ColourFieldConfig)
-    learning_rate: float = 0.1
+    learning_rate: float = 0.15
     normal_share: float = 0.5
     surface_weight: float = 0.3
     roughness_weight: float = 1e-3
