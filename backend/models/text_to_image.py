@@ -8,6 +8,7 @@ before it is downloaded.
 import inspect
 import logging
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Protocol
 
 import torch
@@ -98,7 +99,8 @@ def _loaded(found: FoundTextModel, device: torch.device) -> DiffusionPipeline:
     pipeline.set_progress_bar_config(disable=True)
     if (autoencoder := getattr(pipeline, "vae", None)) is not None and hasattr(autoencoder, "enable_tiling"):
         autoencoder.enable_tiling()
-    if not _is_too_large(pipeline, device):
+    # diffusers moves single layers by a package that would bring a torch of its own into the locked ones.
+    if not _is_too_large(pipeline, device) or find_spec("accelerate") is None:
         return pipeline.to(device)
     log.info("%s does not fit the device's free memory: its layers go there one by one", found.title)
     pipeline.enable_group_offload(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from backend.errors import One2345Error
 from backend.train import neural_sdf, occupancy, pack, shape, sheet, vae, views, zero123
-from backend.train.ranks import join
+from backend.train.ranks import join, leave
 
 log = logging.getLogger("backend.train")
 
@@ -44,10 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ranks = join()
         args.seed, args.device = ranks.seed(args.seed), ranks.device(args.device)
     try:
-        return COMMANDS[args.command][2](args)
+        code = COMMANDS[args.command][2](args)
     except One2345Error as error:
         log.error("%s", error)  # noqa: TRY400 - one sentence for a person, no traceback
         return 1
+    leave()
+    return code
 
 
 if __name__ == "__main__":

@@ -70,6 +70,13 @@ def join() -> Ranks:
     return current()
 
 
+def leave() -> None:
+    """Part from the other processes when all are done: one that is gone early makes the others abort."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
 def current() -> Ranks:
     """Which process this is, after `join`."""
     return Ranks(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Ranks()

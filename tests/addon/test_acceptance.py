@@ -67,11 +67,11 @@ def test_an_import_changes_neither_mode_nor_selection_nor_what_was_done_in_it(su
 
 def test_an_animation_that_plays_goes_on_over_an_import(submit):
     job = jobs.status(submit("works"))
-    for frame in range(1, 200):
+    frame = 0
+    while frame < 200 and not job.object_name:
+        frame += 1
         bpy.context.scene.frame_set(frame)
         ticking.tick()
-        if job.object_name:
-            break
     tick_until(lambda: job.object_name)
     assert bpy.context.scene.frame_current == frame
 
@@ -115,9 +115,14 @@ def test_twenty_in_a_queue_of_which_some_fail_are_moved_and_removed(session, sub
         return len(ends) == len(made) and len(bpy.data.objects) == 9
 
     tick_until(is_over)
-    assert ends == [made[4], made[0], made[19], *made[2:4], *made[5:19], made[1]]
     wanted = ["cancelled" if number == 4 else "failed" if number % 2 else "done" for number in range(20)]
     assert [jobs.status(job_id).state for job_id in made] == wanted
+    order = [made[4], made[0], made[19], *made[2:4], *made[5:19], made[1]]
+    # A result is brought in while the next job runs, so that a failure may overtake it.
+    for state in ("cancelled", "failed", "done"):
+        assert [job for job in ends if jobs.status(job).state == state] == [
+            job for job in order if jobs.status(job).state == state
+        ]
     names = [f"toy {number:02}" for number in range(0, 20, 2) if number != 4]
     assert sorted(item.name for item in bpy.data.objects) == names
     jobs.remove(made[4])

@@ -125,7 +125,9 @@ def test_a_file_never_saved_gets_no_catalogue_and_the_job_says_why(enabled, make
     panel = bpy.context.scene.one2345
     panel.is_asset, panel.catalogue = True, "Toys"
     bpy.ops.one2345.generate(filepath=str(picture))
-    assert not assets.has_catalogue(bpy.context.object)
+    made = bpy.context.object
+    assert made is not None
+    assert not assets.has_catalogue(made)
     assert "save the .blend file first" in jobs.recent()[0].message
 
 

@@ -228,10 +228,11 @@ def test_long_words_and_sentences_are_cut_to_the_width():
 
 def test_the_status_bar_tells_of_the_running_job_alone(running):
     header = SimpleNamespace(layout=Recorder())
-    status_bar.draw(header, bpy.context)
+    # Only Blender makes a Header.
+    status_bar.draw(header, bpy.context)  # pyright: ignore[reportArgumentType]
     assert header.layout.calls == []
     job = running("waits", lambda job: job.stage is not None)
-    status_bar.draw(header, bpy.context)
+    status_bar.draw(header, bpy.context)  # pyright: ignore[reportArgumentType]
     assert ("label", job.title) in header.layout.calls
     jobs.cancel(job.id)
     jobs.wait(job.id)

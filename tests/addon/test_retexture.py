@@ -157,6 +157,7 @@ def ball_file(job_folder, assets):
     """The mesh of the job: a ball, which QuadriFlow takes."""
     bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=4)
     ball = bpy.context.object
+    assert ball is not None
     mesh = ball.data
     points = points_of(ball) / 3
     triangles = np.array([polygon.vertices[:] for polygon in mesh.polygons], dtype=np.int32)

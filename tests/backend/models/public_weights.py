@@ -1,5 +1,8 @@
 """Folders in the published layout of Zero123++, with small random networks, as diffusers writes them."""
 
+# diffusers annotates rows of any length as rows of one, and None nowhere.
+# pyright: reportArgumentType=false
+
 import json
 from pathlib import Path
 

@@ -14,7 +14,7 @@ from backend.models.public_models import PUBLIC_MODELS, public_model, wanted_fil
 from backend.models.registry import FREE_LICENCES, find_weights, rig_of, verify, weight_sets
 from tests.backend.models.public_weights import write_zero123plus
 
-MODEL = public_model("zero123plus-v1.2")
+MODEL = next(model for model in PUBLIC_MODELS if model.name == "zero123plus-v1.2")
 
 
 @dataclass

@@ -61,6 +61,7 @@ def test_words_steps_guidance_and_size_all_reach_the_model(painter):
 
 
 def test_layers_that_go_to_the_device_one_by_one_draw_the_same(folder, painter, tmp_path, monkeypatch):
+    pytest.importorskip("accelerate")
     whole = painter.draw(wrapped("chair"), seed=1, config=QUICK, on_step=ignore)
     monkeypatch.setattr(text_to_image, "_is_too_large", lambda pipeline, device: True)
     parted = TextPainter(find_text_model(str(folder), tmp_path), CPU)

@@ -63,9 +63,12 @@ def model(folder):
 
 @pytest.fixture
 def naive(folder):
-    classes = (UNet2DConditionModel, AutoencoderKL, CLIPTextModel, CLIPVisionModelWithProjection)
-    names = ("unet", "vae", "text_encoder", "vision_encoder")
-    return Naive(*(load_component(kind, folder / name) for kind, name in zip(classes, names, strict=True)))
+    return Naive(
+        load_component(UNet2DConditionModel, folder / "unet"),
+        load_component(AutoencoderKL, folder / "vae"),
+        load_component(CLIPTextModel, folder / "text_encoder"),
+        load_component(CLIPVisionModelWithProjection, folder / "vision_encoder"),
+    )
 
 
 @pytest.fixture
@@ -76,7 +79,8 @@ def picture():
 def framed(model, picture):
     """The reference picture as the autoencoder gets it, by hand."""
     image = on_grey(crop_to_object(picture[None], size=64, fill=0.75)[0])
-    small = np.asarray(image.resize((REFERENCE_PX,) * 2, Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    resized = image.resize((REFERENCE_PX, REFERENCE_PX), Image.Resampling.BILINEAR)
+    small = np.asarray(resized, dtype=np.float32) / 255
     return torch.from_numpy((small - 0.5) / 0.8).permute(2, 0, 1)[None], image
 
 
@@ -300,7 +304,7 @@ def test_the_whole_equals_an_obvious_loop(model, naive, picture):
                 state["mode"] = "r"
                 found.append(naive.unet(canvas, timestep, denoiser.prompt[[half]]).sample)
             guided = found[0] + 4.0 * (found[1] - found[0])
-            latents = scheduler.step(guided, timestep, latents, generator=generator).prev_sample
+            latents = scheduler.step(guided, timestep, latents, generator=generator, return_dict=False)[0]
         ours = sample_canvas(
             denoiser,
             model.scheduler("euler_ancestral"),

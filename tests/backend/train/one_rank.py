@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from backend.train.loop import TrainConfig, train
-from backend.train.ranks import join
+from backend.train.ranks import join, leave
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,4 +64,5 @@ def run(seeds: tuple[int, ...], out: Path) -> dict[str, float]:
 if __name__ == "__main__":
     ranks = join()
     scores = run((ranks.seed(0),), Path(sys.argv[1]))
+    leave()
     sys.exit(0 if bool(scores) == ranks.is_first else 1)
