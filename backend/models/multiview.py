@@ -3,13 +3,11 @@
 from dataclasses import dataclass, field
 
 import torch
-from diffusers import UNet2DConditionModel
 from einops import repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from backend.diffusion.views import ViewSchedule
-from backend.errors import ConfigError
 from backend.geometry.cameras import (
     SHEET_COLUMNS,
     SHEET_ROWS,
@@ -21,8 +19,7 @@ from backend.geometry.cameras import (
 from backend.models.blocks3d import narrow_norms
 from backend.models.picture_volume import PictureVolume, VolumeConfig
 from backend.models.reference_attention import ReferenceBank, install_reference_attention
-
-RAY_CHANNELS = 6
+from backend.models.view_unet import RAY_CHANNELS, build_unet, camera_rays, check_levels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,11 +58,7 @@ class MultiviewConfig:
     schedule: ViewSchedule = field(default_factory=ViewSchedule)
 
     def __post_init__(self) -> None:
-        levels = {len(self.channels), len(self.layers), len(self.attention), len(self.heads)}
-        if len(levels) != 1:
-            raise ConfigError(f"channels, layers, attention and heads need one entry a level, got {self}")
-        if self.latent_px % 2 ** (len(self.channels) - 1):
-            raise ConfigError(f"tiles of {self.latent_px} latents cannot be halved for every level")
+        check_levels(self)
 
     @property
     def canvas(self) -> tuple[int, int, int]:
@@ -135,7 +128,12 @@ class MultiviewNet(nn.Module):
     def __init__(self, config: MultiviewConfig) -> None:
         super().__init__()
         self.config = config
-        self.unet = _build_unet(config)
+        self.unet = build_unet(
+            config,
+            sample_size=config.canvas[1:],
+            in_channels=config.latent_channels + config.condition_channels,
+            token_channels=config.token_channels,
+        )
         install_reference_attention(self.unet)
         # FlexDiffuse's linear guidance: late tokens carry most of the picture (2310.15110, section 2.2).
         self.ramp = nn.Parameter(torch.arange(config.num_tokens) / config.num_tokens)
@@ -144,7 +142,8 @@ class MultiviewNet(nn.Module):
         size = config.latent_px
         self.canvas_position = nn.Parameter(0.02 * torch.randn(config.position_channels, height, width))
         self.picture_position = nn.Parameter(0.02 * torch.randn(config.position_channels, size, size))
-        self.register_buffer("rays", _canvas_rays(config), persistent=False)
+        rays = sheet_from_views(camera_rays(config.rig.cameras(), config.latent_px))
+        self.register_buffer("rays", rays, persistent=False)
         self.volume = _build_volume(config) if config.sees_volume else None
         narrow_norms(self)
 
@@ -215,14 +214,6 @@ class MultiviewNet(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-def _canvas_rays(config: MultiviewConfig) -> Float[Tensor, "6 hh ww"]:
-    """Direction and moment about the origin (Plücker coordinates) of the ray through each latent's centre."""
-    origins, directions = config.rig.cameras().rays(config.latent_px)
-    # A ray meets the object's sphere where its moment is at most its radius of one half.
-    moments = torch.linalg.cross(origins, directions) / 0.5
-    return sheet_from_views(torch.cat([directions, moments], dim=-1).movedim(-1, 1))
-
-
 def _build_volume(config: MultiviewConfig) -> PictureVolume:
     return PictureVolume(
         config.volume,
@@ -230,23 +221,4 @@ def _build_volume(config: MultiviewConfig) -> PictureVolume:
         size=config.latent_px,
         latent_channels=config.latent_channels,
         embedding=config.token_channels,
-    )
-
-
-def _build_unet(config: MultiviewConfig) -> UNet2DConditionModel:
-    kinds = ["CrossAttn" if attends else "" for attends in config.attention]
-    return UNet2DConditionModel(
-        sample_size=config.canvas[1:],
-        in_channels=config.latent_channels + config.condition_channels,
-        out_channels=config.latent_channels,
-        down_block_types=tuple(f"{kind}DownBlock2D" for kind in kinds),
-        up_block_types=tuple(f"{kind}UpBlock2D" for kind in reversed(kinds)),
-        block_out_channels=config.channels,
-        # diffusers annotates rows of any length as rows of one.
-        layers_per_block=config.layers,  # pyright: ignore[reportArgumentType]
-        norm_num_groups=config.norm_groups,
-        cross_attention_dim=config.token_channels,
-        # The number of heads, in spite of its name (diffusers issue 2011).
-        attention_head_dim=config.heads,  # pyright: ignore[reportArgumentType]
-        use_linear_projection=True,
     )

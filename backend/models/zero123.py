@@ -12,13 +12,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from backend.diffusion.ddim import ZERO123_SCHEDULE, DdimSchedule
-from backend.errors import ConfigError
 from backend.geometry.anchors import STARTER_LAYOUT, ZERO123_LAYOUT, AnchorLayout, Directions
-from backend.geometry.cameras import UNIT_RADIUS, Cameras
 from backend.models.blocks3d import narrow_norms
+from backend.models.view_unet import RAY_CHANNELS, build_unet, camera_rays, check_levels
 
 POSE_CHANNELS = 4
-RAY_CHANNELS = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,11 +50,7 @@ class Zero123Config:
     schedule: DdimSchedule = field(default_factory=DdimSchedule)
 
     def __post_init__(self) -> None:
-        levels = {len(self.channels), len(self.layers), len(self.attention), len(self.heads)}
-        if len(levels) != 1:
-            raise ConfigError(f"channels, layers, attention and heads need one entry a level, got {self}")
-        if self.latent_px % 2 ** (len(self.channels) - 1):
-            raise ConfigError(f"{self.latent_px} latents cannot be halved for every level")
+        check_levels(self)
 
     @property
     def in_channels(self) -> int:
@@ -162,8 +156,10 @@ class Zero123Net(nn.Module):
         num_views = toward.azimuth.shape[1]
         flat = Directions(toward.azimuth.flatten(), toward.elevation.flatten())
         height = toward.elevation + elevation[:, None]
-        cameras = self.config.layout.place(Directions(toward.azimuth, height))
-        rays = camera_rays(cameras, self.config.latent_px).flatten(0, 1)
+        # In half precision neighbouring rays are the same.
+        with torch.autocast(code.device.type, enabled=False):
+            cameras = self.config.layout.place(Directions(toward.azimuth, height))
+            rays = camera_rays(cameras, self.config.latent_px).flatten(0, 1)
         return Zero123Condition(
             code.repeat_interleave(num_views, dim=0),
             self.token(embedding.repeat_interleave(num_views, dim=0), flat),
@@ -201,32 +197,13 @@ def pose_vector(toward: Directions) -> Float[Tensor, "n 4"]:
     return torch.stack([-toward.elevation, turn.sin(), turn.cos(), torch.zeros_like(turn)], dim=1)
 
 
-def camera_rays(cameras: Cameras, size: int) -> Float[Tensor, "*b 6 h w"]:
-    """Direction and moment about the origin (Plücker coordinates) of the ray through each latent's centre."""
-    # In half precision neighbouring rays are the same.
-    with torch.autocast(cameras.fov.device.type, enabled=False):
-        origins, directions = cameras.rays(size)
-        # A ray meets the object's sphere where its moment is at most one.
-        moments = torch.linalg.cross(origins, directions) / UNIT_RADIUS
-        return torch.cat([directions, moments], dim=-1).movedim(-1, -3)
-
-
 def _build_unet(config: Zero123Config) -> UNet2DConditionModel:
-    kinds = ["CrossAttn" if attends else "" for attends in config.attention]
-    unet = UNet2DConditionModel(
+    unet = build_unet(
+        config,
         sample_size=config.latent_px,
         in_channels=config.in_channels,
-        out_channels=config.latent_channels,
-        down_block_types=tuple(f"{kind}DownBlock2D" for kind in kinds),
-        up_block_types=tuple(f"{kind}UpBlock2D" for kind in reversed(kinds)),
-        block_out_channels=config.channels,
-        # diffusers annotates rows of any length as rows of one.
-        layers_per_block=config.layers,  # pyright: ignore[reportArgumentType]
-        norm_num_groups=config.norm_groups,
-        cross_attention_dim=config.embedding,
-        # The number of heads, in spite of its name (diffusers issue 2011).
-        attention_head_dim=config.heads,  # pyright: ignore[reportArgumentType]
-        use_linear_projection=config.is_projected_linearly,
+        token_channels=config.embedding,
+        is_projected_linearly=config.is_projected_linearly,
     )
     narrow_norms(unet)
     return unet

@@ -11,13 +11,13 @@ from torch.testing import assert_close
 from backend.diffusion.ddim import ZERO123_SCHEDULE, DdimSchedule
 from backend.errors import ConfigError
 from backend.geometry.anchors import STARTER_LAYOUT, Directions
+from backend.models.view_unet import camera_rays
 from backend.models.weights import load_network, save_weights
 from backend.models.zero123 import (
     ZERO123,
     Zero123Condition,
     Zero123Config,
     Zero123Net,
-    camera_rays,
     pose_vector,
 )
 
