@@ -1,11 +1,13 @@
 """A whole set of weights so small and random that a job takes seconds."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from backend import work
 from backend.geometry.cameras import ViewRig
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.blocks3d import UNetShape
@@ -16,6 +18,7 @@ from backend.models.picture_volume import VolumeConfig
 from backend.models.shape import ShapeConfig, ShapeNet
 from backend.models.view_features import ViewFeaturesConfig
 from backend.models.weights import save_weights
+from tests.backend.quick import quick_presets
 
 TINY_AUTOENCODER = AutoencoderConfig(
     fold=1, encoder_channels=(8, 8, 8), decoder_channels=(8, 8, 8), norm_groups=4
@@ -70,6 +73,23 @@ def write_cutout(path: Path) -> Path:
     ImageDraw.Draw(image).polygon([(20, 80), (50, 10), (85, 60)], fill=(200, 80, 30, 255))
     image.save(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Tiny tensors only wait for a second thread, and far longer where the cores are busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def quick_jobs(one_thread: None) -> Iterator[None]:
+    """Presets of two steps for jobs in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "PRESETS", quick_presets())
+        yield
 
 
 @pytest.fixture(scope="session")

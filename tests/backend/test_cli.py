@@ -12,10 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from backend import work
 from backend.arguments import EXIT_CODES
 from backend.cli import main
 from backend.errors import One2345Error
@@ -25,19 +23,11 @@ from backend.geometry.meshes import make_mesh
 from backend.jobs import Job
 from backend.protocol import Progress, Stage, Submit, decode_event
 from backend.service import Service
-from tests.backend.quick import quick_presets
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "PRESETS", quick_presets())
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("quick_jobs")
 
 
 @pytest.fixture

@@ -16,23 +16,15 @@ from backend.errors import ArtifactError, WeightsError
 from backend.geometry.anchors import ZERO123_LAYOUT
 from backend.models import registry
 from backend.models.zero123_published import Zero123Published
-from backend.protocol import Engine, Preset, ProtocolError, Request, Stage, from_data, to_data
+from backend.protocol import Engine, Preset, ProtocolError, Request, Stage
+from backend.records import from_data, to_data
 from backend.stages.novel_views import NovelSampling, ViewSetSampling
 from backend.view_sets import read_cameras
 from tests.backend.engine_weights import add_engine_weights
 from tests.backend.models.zero123_layouts import write_zero123
-from tests.backend.quick import quick_presets, run_job
+from tests.backend.quick import run_job
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick():
-    """Small presets, and one thread: tiny tensors only wait for a second one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "PRESETS", quick_presets())
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("quick_jobs")
 
 
 @pytest.fixture(scope="module")

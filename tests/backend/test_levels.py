@@ -2,29 +2,17 @@
 
 import json
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from backend import work
 from backend.geometry.glb_reader import read_glb
 from backend.protocol import ProtocolError, Request, Stage, StageDone
-from tests.backend.quick import quick_presets, run_job
+from tests.backend.quick import run_job
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick() -> Iterator[None]:
-    """Small presets, and one thread: tiny tensors only wait for a second one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "PRESETS", quick_presets())
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("quick_jobs")
 
 
 def run(folder: Path, request: Request) -> list[StageDone]:

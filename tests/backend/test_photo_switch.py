@@ -5,21 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from backend import work
 from backend.protocol import Request, Stage
-from tests.backend.quick import quick_presets, run_job
+from tests.backend.quick import run_job
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "PRESETS", quick_presets())
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("quick_jobs")
 
 
 def texture_entry(report: dict) -> dict:

@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from backend import stage_rules, work
+from backend import stage_rules
 from backend.artifact_files import read_occupancy, write_occupancy
 from backend.errors import ArtifactError, Cancelled, GpuMemoryError, WeightsError
 from backend.geometry.glb_reader import read_glb, read_textured_glb
 from backend.models.weights import read_weights, save_weights
 from backend.protocol import STAGE_FILES, Preset, Progress, Request, Stage, StageDone
 from tests.backend.conftest import TINY_OCCUPANCY
-from tests.backend.quick import quick_presets, run_job
+from tests.backend.quick import run_job
 
 ALL_FILES = sorted(
     [name for names in STAGE_FILES.values() for name in names]
@@ -23,15 +23,7 @@ ALL_FILES = sorted(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick():
-    """Small presets, and one thread: tiny tensors only wait for a second one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "PRESETS", quick_presets())
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("quick_jobs")
 
 
 def origins(report: dict) -> dict[str, str]:

@@ -5,26 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from backend import work
 from backend.errors import ArtifactError, Cancelled
 from backend.protocol import Progress, ProtocolError, Request, Stage
-from tests.backend.quick import quick_presets, run_job
+from tests.backend.quick import run_job
 
 TILE = 32
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick():
-    """Small presets, and one thread: tiny tensors only wait for a second one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "PRESETS", quick_presets())
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("quick_jobs")
 
 
 @pytest.fixture(scope="module")

@@ -35,12 +35,7 @@ MAX_STARTER_PARAMETERS = 2_621_440
 """Five MiB in float16."""
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network(config: NeuralSdfConfig = TINY) -> NeuralSdf:

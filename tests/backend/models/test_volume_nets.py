@@ -24,13 +24,7 @@ OCCUPANCY = OccupancyConfig(views=VIEWS, unet=UNET, resolution=CELLS, lift=8)
 SHAPE = ShapeConfig(views=VIEWS, unet=UNET, resolution=2 * CELLS, lift=8, detail=8, blend=4)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Layers this small are slower on several threads, far slower where the cores are busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def awake(net: torch.nn.Module) -> torch.nn.Module:

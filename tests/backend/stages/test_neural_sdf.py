@@ -16,12 +16,7 @@ from tests.backend.models.test_neural_sdf import TINY
 CENTRE, RADIUS = torch.tensor([0.05, -0.1, 0.0]), 0.27
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def views() -> Tensor:

@@ -25,13 +25,7 @@ CAMERAS = STARTER_RIG.cameras()
 PICTURES = torch.rand(6, 4, 20, 20, generator=torch.Generator().manual_seed(2))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Layers this small are slower on several threads, far slower where the cores are busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def occupancy_net(bias: float) -> OccupancyNet:
