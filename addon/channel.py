@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from ..backend import protocol
+from ..backend import lines, protocol
 from .errors import BackendError
 from .pipes import PipeReader, PipeWriter
 
@@ -30,13 +30,13 @@ class Channel(Generic[EventT]):
         """The process will say no more, and all it said has been taken."""
         self._streams = process.stdin, process.stdout
         self._reader, self._writer = PipeReader(process.stdout), PipeWriter(process.stdin)
-        self._buffer = protocol.LineBuffer()
+        self._buffer = lines.LineBuffer()
         self._lines: deque[bytes] = deque()
         self._num_noise = 0
 
     def send(self, message: protocol.Command) -> None:
         """Send a command; what the pipe does not take now goes with later polls."""
-        self._writer.write(protocol.encode(message))
+        self._writer.write(lines.encode(message))
 
     def events(self, *, until: float) -> Iterator[EventT]:
         """Messages that are there now; those that `until` (of perf_counter) leaves over wait."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..backend.protocol import Engine, ProtocolError, parse_json
+from ..backend.protocol import Engine, ProtocolError
+from ..backend.records import parse_json
 from .errors import SetupError
 from .launch import EXTENSION_ROOT
 

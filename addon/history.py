@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..backend import protocol
+from ..backend import protocol, records
 from . import journal
 from .folders import JOBS, PREVIEWS, title_of
 from .job import Job, JobState
@@ -55,7 +55,7 @@ def _job_of(folder: Path) -> Job | None:
         entry = journal.read(folder)
         state = _state(folder, entry)
         report = _report(folder) if state is JobState.DONE else {}
-        parsed = protocol.from_data(protocol.Request, request)
+        parsed = records.from_data(protocol.Request, request)
     except (OSError, protocol.ProtocolError) as error:
         log.info("%s is not a job (%s)", folder, error)
         return None
@@ -125,4 +125,4 @@ def _finished(folder: Path, report: dict[str, protocol.Json]) -> dict[protocol.S
 
 
 def _read(path: Path) -> protocol.Json:
-    return protocol.parse_json(path.read_bytes())
+    return records.parse_json(path.read_bytes())

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..backend import protocol
+from ..backend import protocol, records
 from .files import replace_file
 from .job import Job, JobState
 from .placement import Placement, Topology, Treatment
@@ -90,10 +90,10 @@ def write(job: Job) -> None:
         tags=treatment.tags,
     )
     try:
-        replace_file(job.folder / FILE, json.dumps(protocol.to_data(entry)).encode())
+        replace_file(job.folder / FILE, json.dumps(records.to_data(entry)).encode())
         request = job.folder / protocol.REQUEST_FILE
         if not request.exists():  # the backend writes it when the job begins
-            replace_file(request, json.dumps(protocol.to_data(job.request)).encode())
+            replace_file(request, json.dumps(records.to_data(job.request)).encode())
     except OSError as error:
         log.warning("cannot keep the state of %s: %s", job.title, error)
 
@@ -101,7 +101,7 @@ def write(job: Job) -> None:
 def read(folder: Path) -> Entry | None:
     """What was kept of a job; None without it, or when it is damaged."""
     try:
-        return protocol.from_data(Entry, protocol.parse_json((folder / FILE).read_bytes()))
+        return records.from_data(Entry, records.parse_json((folder / FILE).read_bytes()))
     except FileNotFoundError:
         return None
     except (OSError, protocol.ProtocolError) as error:

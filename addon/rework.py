@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend import protocol
+from ..backend import protocol, records
 from ..backend.protocol import STAGE_FILES, Device, Engine, Request, Stage
 from . import jobs, results, ticking
 from .errors import JobError
@@ -75,8 +75,8 @@ def origin_of(context: bpy.types.Context, job_id: str) -> Origin:
     known = jobs.SESSION.jobs.get(job_id)
     folder = known.folder if known else data_root(preferences(context)) / JOBS / job_id
     try:
-        data = protocol.parse_json((folder / protocol.REQUEST_FILE).read_bytes())
-        request = protocol.from_data(Request, data)
+        data = records.parse_json((folder / protocol.REQUEST_FILE).read_bytes())
+        request = records.from_data(Request, data)
     except (OSError, protocol.ProtocolError) as error:
         raise JobError(tr("The folder {folder} is gone or damaged.", folder=folder)) from error
     return Origin(job_id, known.title if known else title_of(folder), folder, request)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..backend.protocol import ENGINE_STAGES, Engine, Preset, ProtocolError, Request, Stage, parse_json
+from ..backend.protocol import ENGINE_STAGES, Engine, Preset, ProtocolError, Request, Stage
+from ..backend.records import parse_json
 from .files import replace_file
 
 log = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ from backend.geometry.glb import write_glb
 from backend.geometry.mesh_files import read_mesh_file
 from backend.geometry.source_mesh import check_area, own_layout
 from backend.jobs import Job
+from backend.lines import encode
 from backend.model_commands import manage_models
 from backend.models.cache import NetworkCache
 from backend.models.registry import matting_model_path
@@ -37,7 +38,6 @@ from backend.protocol import (
     ProtocolError,
     Request,
     Stage,
-    encode,
 )
 from backend.storage import check_writable, copy_whole, data_root, write_whole, writing_errors
 from backend.terminal import JsonEvents, event_writer, private_stdout

@@ -13,7 +13,8 @@ from backend.errors import WeightsError
 from backend.models.public_models import public_model
 from backend.models.registry import ENGINE_NETWORKS, FREE_LICENCES, WeightSet, weight_sets
 from backend.one2345 import check_networks
-from backend.protocol import ENGINE_STAGES, Engine, Json, Preset, ProtocolError, parse_json, to_data
+from backend.protocol import ENGINE_STAGES, Engine, Json, Preset, ProtocolError
+from backend.records import parse_json, to_data
 
 MEASURED = Path(__file__).with_name("models") / "measured.json"
 """What the authors of this program measured: peak memory by kind of device, seconds of a whole job."""

@@ -22,7 +22,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, get_args
 
-from .protocol import Cancelled, Failed, Json, ProtocolError, decode, from_data, parse_json
+from .lines import decode
+from .protocol import Cancelled, Failed, Json, ProtocolError
+from .records import from_data, parse_json
 
 STATE_FILE = "state.json"
 COMPLETE_FILE = "complete.json"

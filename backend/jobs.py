@@ -29,10 +29,8 @@ from backend.protocol import (
     ProtocolError,
     Request,
     Stage,
-    from_data,
-    parse_json,
-    to_data,
 )
+from backend.records import from_data, parse_json, to_data
 from backend.storage import (
     PART_PREFIX,
     flush_to_disk,

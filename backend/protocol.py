@@ -1,6 +1,6 @@
 """Messages between the add-on and its backend process, and the words both sides share.
 
-One message is one line of JSON in UTF-8 with a key `type`. The add-on writes commands to the
+One message is one line of JSON (`lines.py`). The add-on writes commands to the
 backend's stdin, the backend writes events to a private duplicate of its stdout; bulk data travels
 as files in the job's folder. The order of events of one process is
 
@@ -12,20 +12,17 @@ submitted before). A `Failed` without a job means the process cannot work and en
 Standard library only: Blender imports this module too, by a relative import.
 """
 
-import json
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Protocol, TypeVar, get_args, runtime_checkable
+from typing import ClassVar, get_args
 
-from .records import Json, ProtocolError, brief, from_data, parse_json, to_data
+from .lines import decode
+from .records import Json, ProtocolError
 
 PROTOCOL_VERSION = 1
 BACKEND_VERSION = "0.1.0"
-
-MAX_LINE_BYTES = 1 << 20
-"""Longest message accepted or sent; anything longer belongs into a file."""
 
 NUM_TILES = 6
 """Views on a sheet, in 3 rows of 2."""
@@ -364,26 +361,6 @@ _COMMANDS = {cls.TYPE: cls for cls in get_args(Command)}
 _EVENTS = {cls.TYPE: cls for cls in get_args(Event)}
 
 
-@runtime_checkable
-class Tagged(Protocol):
-    """A message of any kind: a dataclass that knows its own word."""
-
-    TYPE: ClassVar[str]
-
-
-def encode(message: Tagged) -> bytes:
-    """A message as one line of ASCII JSON, ending in a newline."""
-    data = {"type": message.TYPE, **to_data(message)}
-    try:
-        text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        raise ProtocolError(f"a {message.TYPE} message cannot be written: {error}") from error
-    line = text.encode("ascii") + b"\n"
-    if len(line) > MAX_LINE_BYTES:
-        raise ProtocolError(f"a {message.TYPE} message of {len(line)} bytes is too long")
-    return line
-
-
 def decode_command(line: bytes) -> Command:
     """Read what the add-on wrote."""
     return decode(line, _COMMANDS)
@@ -392,38 +369,3 @@ def decode_command(line: bytes) -> Command:
 def decode_event(line: bytes) -> Event:
     """Read what the backend wrote."""
     return decode(line, _EVENTS)
-
-
-class LineBuffer:
-    """Cuts a stream of bytes into lines, for pipes that are read in pieces."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Lines completed by `data`, without their newlines; the rest waits for more."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if max(map(len, (*lines, self._rest))) > MAX_LINE_BYTES:
-            self._rest = b""
-            raise ProtocolError(f"a line is longer than {MAX_LINE_BYTES} bytes")
-        return lines
-
-
-Message = TypeVar("Message")
-
-
-def decode(line: bytes, classes: Mapping[str, type[Message]]) -> Message:
-    """Read a message of one of these classes, which are known by their words.
-
-    Raises:
-        ProtocolError: it is none.
-    """
-    if len(line) > MAX_LINE_BYTES:
-        raise ProtocolError(f"a line is longer than {MAX_LINE_BYTES} bytes")
-    data = parse_json(line)
-    if not isinstance(data, dict):
-        raise ProtocolError(f"a message must be an object, got {brief(data)}")
-    kind = data.pop("type", None)
-    if not isinstance(kind, str) or kind not in classes:
-        raise ProtocolError(f"unknown message type {brief(kind)}")
-    return from_data(classes[kind], data)

@@ -11,7 +11,8 @@ from backend.evaluate.surface import is_watertight, num_shells
 from backend.geometry.cameras import ViewRig
 from backend.geometry.meshes import Mesh, TexturedMesh
 from backend.models.registry import WeightSet
-from backend.protocol import BACKEND_VERSION, Engine, Json, Request, Stage, to_data
+from backend.protocol import BACKEND_VERSION, Engine, Json, Request, Stage
+from backend.records import to_data
 
 PACKAGES = ("torch", "diffusers", "transformers", "warp-lang", "onnxruntime", "numpy")
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from backend.protocol import Event, Progress, Stage, StageDone, encode
+from backend.lines import encode
+from backend.protocol import Event, Progress, Stage, StageDone
 
 BAR_WIDTH = 24
 REDRAW_S = 0.1

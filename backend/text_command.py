@@ -9,7 +9,8 @@ from pathlib import Path
 from backend.candidates import draw_candidates
 from backend.errors import ConfigError
 from backend.jobs import Job
-from backend.protocol import CANDIDATES_SHEET, MAX_CANDIDATES, Done, Event, Request, encode
+from backend.lines import encode
+from backend.protocol import CANDIDATES_SHEET, MAX_CANDIDATES, Done, Event, Request
 from backend.text_arguments import DEFAULT_CANDIDATES
 from backend.work import Resources
 

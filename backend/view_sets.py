@@ -18,7 +18,8 @@ from backend.artifact_files import MIN_TILE_PX, write_rgba
 from backend.errors import ArtifactError
 from backend.geometry.cameras import Cameras
 from backend.images import read_rgba
-from backend.protocol import Json, ProtocolError, parse_json
+from backend.protocol import Json, ProtocolError
+from backend.records import parse_json
 from backend.storage import write_whole
 
 MAX_VIEWS = 64

@@ -15,6 +15,7 @@ from typing import BinaryIO, NoReturn, TypeVar
 
 from backend.errors import Cancelled as JobCancelled
 from backend.errors import One2345Error
+from backend.lines import LineBuffer, encode
 from backend.orphans import die_with_parent
 from backend.protocol import (
     BACKEND_VERSION,
@@ -27,15 +28,13 @@ from backend.protocol import (
     Failed,
     Hello,
     Json,
-    LineBuffer,
     Log,
     ProtocolError,
     Ready,
     Submit,
     decode_command,
-    encode,
-    parse_json,
 )
+from backend.records import parse_json
 from backend.storage import data_root
 from backend.terminal import private_stdout, take_stdin
 from backend.turns import turn

@@ -33,7 +33,8 @@ from backend.models.empty_prompt import empty_prompt_ids
 from backend.models.feature_extractor import read_feature_extractor
 from backend.models.weights import load_network, save_weights
 from backend.models.zero123plus_weights import check_published, read_zero123plus
-from backend.protocol import REPORT_FILE, REQUEST_FILE, Request, Stage, to_data
+from backend.protocol import REPORT_FILE, REQUEST_FILE, Request, Stage
+from backend.records import to_data
 from tests.addon.extension import errors, glb, history
 from tests.addon.subjects import write_subject
 from tests.backend.conftest import TINY_AUTOENCODER

@@ -16,11 +16,18 @@ FORBIDDEN = {
     "backend": ("bpy", "bmesh", "addon"),
 }
 PROTOCOL = "backend.protocol"
-SHARED = (PROTOCOL, "backend.installation", "backend")
+SHARED = (PROTOCOL, "backend.lines", "backend.records", "backend.installation", "backend")
 """What the add-on knows of the backend: messages, and the file that says what is installed."""
 
 LOWEST_FIRST = (
-    ("backend.errors", "backend.records", "backend.protocol", "backend.installation", "backend.orphans"),
+    (
+        "backend.errors",
+        "backend.records",
+        "backend.lines",
+        "backend.protocol",
+        "backend.installation",
+        "backend.orphans",
+    ),
     (
         "backend.artifacts",
         "backend.storage",
@@ -150,6 +157,7 @@ def test_there_is_no_cycle():
 
 STANDARD = (
     "backend.records",
+    "backend.lines",
     PROTOCOL,
     "backend.installation",
     "backend.storage",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from backend import installation, protocol
+from backend import installation, lines, protocol, records
 from backend.install.reporter import parse_size
 from backend.protocol import ProtocolError
 
@@ -93,21 +93,21 @@ install_events = st.one_of(
 @given(commands)
 def test_every_command_comes_back_as_it_was(made):
     message = build(made)
-    assert protocol.decode_command(protocol.encode(message)) == message
+    assert protocol.decode_command(lines.encode(message)) == message
 
 
 @QUICK
 @given(events)
 def test_every_event_comes_back_as_it_was(made):
     message = build(made)
-    assert protocol.decode_event(protocol.encode(message)) == message
+    assert protocol.decode_event(lines.encode(message)) == message
 
 
 @QUICK
 @given(install_events)
 def test_every_word_of_the_installer_comes_back_as_it_was(made):
     message = build(made)
-    assert installation.decode_event(protocol.encode(message)) == message
+    assert installation.decode_event(lines.encode(message)) == message
 
 
 @pytest.mark.parametrize(
@@ -124,20 +124,20 @@ def test_what_is_no_message_is_a_protocol_error(decode, data):
 @given(made=events, key=texts, value=json_values)
 def test_a_message_with_one_wrong_field_is_refused_or_another_whole_message(made, key, value):
     """Whatever is accepted can be written again."""
-    data = json.loads(protocol.encode(build(made)))
+    data = json.loads(lines.encode(build(made)))
     names = sorted(data)
     data[names[len(key) % len(names)]] = value
     try:
         found = protocol.decode_event(json.dumps(data).encode())
     except ProtocolError:
         return
-    assert protocol.decode_event(protocol.encode(found)) == found
+    assert protocol.decode_event(lines.encode(found)) == found
 
 
 @QUICK
 @given(made=events, name=texts)
 def test_an_unknown_field_is_refused(made, name):
-    data = json.loads(protocol.encode(build(made)))
+    data = json.loads(lines.encode(build(made)))
     assume(name not in data)
     with pytest.raises(ProtocolError):
         protocol.decode_event(json.dumps(data | {name: 1}).encode())
@@ -145,19 +145,19 @@ def test_an_unknown_field_is_refused(made, name):
 
 @QUICK
 @given(
-    lines=st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")), max_size=8),
+    texts=st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")), max_size=8),
     size=st.integers(1, 40),
 )
-def test_lines_come_out_whole_however_they_are_cut(lines, size):
-    data = b"".join(line + b"\n" for line in lines)
-    buffer = protocol.LineBuffer()
+def test_lines_come_out_whole_however_they_are_cut(texts, size):
+    data = b"".join(line + b"\n" for line in texts)
+    buffer = lines.LineBuffer()
     found = [line for at in range(0, len(data), size) for line in buffer.feed(data[at : at + size])]
-    assert found == lines
+    assert found == texts
 
 
 def test_a_line_without_end_is_refused_and_what_follows_is_read():
-    buffer = protocol.LineBuffer()
-    buffer.feed(b"x" * protocol.MAX_LINE_BYTES)
+    buffer = lines.LineBuffer()
+    buffer.feed(b"x" * lines.MAX_LINE_BYTES)
     with pytest.raises(ProtocolError):
         buffer.feed(b"x")
     buffer.feed(b"\n")
@@ -167,7 +167,7 @@ def test_a_line_without_end_is_refused_and_what_follows_is_read():
 @pytest.mark.parametrize("text", ['{"a":1,"a":2}', "NaN", "[Infinity]", "1e999", "[" * 100_000, '"\\ud800'])
 def test_json_that_others_accept_is_refused(text):
     with pytest.raises(ProtocolError):
-        protocol.parse_json(text)
+        records.parse_json(text)
 
 
 @QUICK

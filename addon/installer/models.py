@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ...backend.protocol import ProtocolError, parse_json
+from ...backend.protocol import ProtocolError
+from ...backend.records import parse_json
 from ..errors import SetupError
 from ..launch import EXTENSION_ROOT
 from ..texts import tr

@@ -14,7 +14,8 @@ from backend.installation import ENVIRONMENTS, lock_digests
 from backend.models.catalogue import Model, find_model, read_catalogue
 from backend.models.store import missing_files
 from backend.packages import KIT_FILE
-from backend.protocol import Json, ProtocolError, parse_json
+from backend.protocol import Json, ProtocolError
+from backend.records import parse_json
 from backend.storage import check_writable
 
 log = logging.getLogger(__name__)

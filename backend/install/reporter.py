@@ -9,8 +9,8 @@ from typing import BinaryIO, TextIO
 
 from backend.errors import Cancelled
 from backend.installation import InstallEvent, Step
+from backend.lines import encode
 from backend.packages import Watch
-from backend.protocol import encode
 from backend.terminal import take_stdin
 
 _REPORT_S = 0.2

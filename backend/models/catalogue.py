@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from backend.errors import ConfigError
-from backend.protocol import Json, ProtocolError, from_data, parse_json
+from backend.protocol import Json, ProtocolError
+from backend.records import from_data, parse_json
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

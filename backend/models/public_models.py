@@ -9,7 +9,8 @@ from pathlib import Path
 
 from backend.errors import WeightsError
 from backend.models.component_layout import INDEX_FILE, has_layout, tensor_files
-from backend.protocol import Json, from_data
+from backend.protocol import Json
+from backend.records import from_data
 
 FOLDER = "models"
 """Where downloaded ones lie in the data root."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import WeightsError
-from backend.protocol import from_data
+from backend.records import from_data
 
 FOLDER = Path("models") / "text"
 """Where downloaded ones lie in the data root."""

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from backend.geometry.cameras import STARTER_RIG
-from backend.protocol import Request, to_data
+from backend.protocol import Request
+from backend.records import to_data
 from tests.addon.extension import glb, importer, jobs
 
 JOB = "20260101-120000-toy"

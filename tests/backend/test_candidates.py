@@ -18,7 +18,8 @@ from backend.jobs import Job
 from backend.models import text_to_image
 from backend.models.cache import NetworkCache
 from backend.pipeline import run
-from backend.protocol import Progress, ProtocolError, Request, TextRequest, from_data, to_data
+from backend.protocol import Progress, ProtocolError, Request, TextRequest
+from backend.records import from_data, to_data
 from backend.work import Resources
 from tests.backend.models.text_pipelines import SIDE_PX, write_stable_diffusion
 from tests.backend.quick import quick_presets

@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import pytest
 
 from backend.errors import Cancelled as JobCancelled
+from backend.lines import encode
 from backend.protocol import (
     PROTOCOL_VERSION,
     STAGE_FILES,
@@ -28,7 +29,6 @@ from backend.protocol import (
     StageDone,
     Submit,
     decode_event,
-    encode,
 )
 from backend.worker import Channel, RunJob, run_job, waiting
 
