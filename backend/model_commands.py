@@ -4,16 +4,16 @@ import argparse
 import json
 import os
 import sys
-from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from backend.arguments import EXIT_CHECK
 from backend.install.model_actions import TITLES, Action, run_action
 from backend.install.reporter import PlainReporter
-from backend.models.catalogue import Model, read_catalogue
+from backend.models.catalogue import read_catalogue
 from backend.models.public_models import PUBLIC_MODELS, PublicModel, public_model
 from backend.models.registry import WeightSet, find_weights, verify, weight_sets, write_checksums
 from backend.models.store import missing_files
-from backend.models.text_models import TEXT_MODELS, TextModel, is_present, place_of, repo_of
+from backend.models.text_models import TEXT_MODELS, is_present, place_of, repo_of
 from backend.protocol import Json
 from backend.storage import data_root, remove_tree, writing_errors
 
@@ -104,9 +104,18 @@ def _act(arguments: argparse.Namespace) -> int:
 def _list(*, as_json: bool) -> int:
     root = data_root(os.environ)
     rows = [_weights_row(item) for item in weight_sets(root) if public_model(item.name) is None]
-    rows += [_public_row(model, root) for model in PUBLIC_MODELS]
-    rows += [_model_row(model, root) for model in read_catalogue().values()]
-    rows += [_text_row(model, root) for model in TEXT_MODELS]
+    rows += [
+        _model_row(model, f"{model.purpose}; {model.source}", is_present=model.is_present(root))
+        for model in PUBLIC_MODELS
+    ]
+    rows += [
+        _model_row(model, f"{model.purpose}; {model.source}", is_present=not missing_files(model, root))
+        for model in read_catalogue().values()
+    ]
+    rows += [
+        _model_row(model, f"Draws pictures from words; {model.repo}", is_present=is_present(model.name, root))
+        for model in TEXT_MODELS
+    ]
     if as_json:
         sys.stdout.write(json.dumps(rows) + "\n")
         return 0
@@ -131,34 +140,26 @@ def _weights_row(item: WeightSet) -> dict[str, Json]:
     }
 
 
-def _public_row(model: PublicModel, root: Path) -> dict[str, Json]:
+@runtime_checkable
+class _Listed(Protocol):
+    """A model that can be downloaded, of whichever list."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def is_free(self) -> bool: ...
+
+
+def _model_row(model: _Listed, source: str, *, is_present: bool) -> dict[str, Json]:
     return {
         "name": model.name,
         "bytes": model.bytes,
         "licence": model.licence,
-        "source": f"{model.purpose}; {model.source}",
+        "source": source,
         "free": model.is_free,
-        "present": model.is_present(root),
-    }
-
-
-def _model_row(model: Model, root: Path) -> dict[str, Json]:
-    return {
-        "name": model.name,
-        "bytes": model.bytes,
-        "licence": model.licence,
-        "source": f"{model.purpose}; {model.source}",
-        "free": model.is_free,
-        "present": not missing_files(model, root),
-    }
-
-
-def _text_row(model: TextModel, root: Path) -> dict[str, Json]:
-    return {
-        "name": model.name,
-        "bytes": model.bytes,
-        "licence": model.licence,
-        "source": f"Draws pictures from words; {model.repo}",
-        "free": model.is_free,
-        "present": is_present(model.name, root),
+        "present": is_present,
     }
