@@ -15,7 +15,7 @@ from backend.devices import memory_errors, peaks, reset_peaks
 from backend.errors import WeightsError
 from backend.geometry.glb_reader import read_glb, read_textured_glb
 from backend.jobs import EDIT, Job, Source
-from backend.models.registry import find_weights, rig_by_name, rig_of
+from backend.models.registry import Layout, find_weights, rig_by_name, rig_of
 from backend.one2345 import check_networks
 from backend.protocol import (
     NORMALS_FILE,
@@ -100,10 +100,9 @@ def _check_networks(work: Work, needed: set[Stage]) -> None:
             f"The weights {weights.name} are for the engine {weights.engine}; choose that engine,"
             " or other weights"
         )
-    if engine is Engine.ONE2345:
+    if engine is Engine.ONE2345 or weights.layout is not Layout.OWN:
         made = [stage for stage in needed if not _is_fixed(stage, work.job, work.request)]
-        rules = RULES[work.request.engine]
-        check_networks(work.weights, engine, [name for stage in made for name in rules[stage].networks])
+        check_networks(weights, engine, [name for stage in made for name in RULES[engine][stage].networks])
 
 
 def needed_stages(job: Job, request: Request) -> set[Stage]:

@@ -10,6 +10,7 @@ from backend.candidates import draw_candidates
 from backend.errors import ConfigError
 from backend.jobs import Job
 from backend.lines import encode
+from backend.models.text_models import find_text_model
 from backend.protocol import CANDIDATES_SHEET, MAX_CANDIDATES, Done, Event, Request
 from backend.text_arguments import DEFAULT_CANDIDATES
 from backend.work import Resources
@@ -42,6 +43,7 @@ def picked(
             raise ConfigError(f"--{name} must be 1..{MAX_CANDIDATES}, got {value}")
     is_one_enough = pick is not None and arguments.candidates is None
     asked = replace(text, candidates=max(count, pick or 1))
+    find_text_model(text.model, resources.root or Path())  # Before there is a folder that nothing fills.
     job = Job(candidates_folder(arguments))
     drawing = replace(request, image=None, text=asked)
     draw_candidates(

@@ -50,6 +50,12 @@ def request(picture, folder, **settings):
     return Request(image=picture, weights=str(folder), stop_after=Stage.VIEWS, **settings)
 
 
+def test_weights_that_are_not_there_are_told_before_any_stage_runs(picture, tmp_path):
+    with pytest.raises(WeightsError, match=r"not on this disk; run `models download zero123plus-v1\.2"):
+        run_job(tmp_path / "job", request(picture, "zero123plus-v1.2"))
+    assert not list((tmp_path / "job").iterdir())
+
+
 def test_a_folder_of_public_weights_draws_the_views(picture, weights, tmp_path):
     report = run_job(tmp_path / "job", request(picture, weights))
     assert read_views(tmp_path / "job" / "views.png").shape == (6, 4, TILE_PX, TILE_PX)
