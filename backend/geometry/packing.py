@@ -4,6 +4,7 @@ Charts are drawn as bits on the sheet's own grid and put one after the other, th
 first place that is free, in four orientations. Legend: `n` uv vertices, `f` faces, `c` charts.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -158,22 +159,25 @@ def _try(
     if max(max(mask.shape) for mask in masks) > side:
         return None
     shapes, runs, bits, thick = [], [], [], []
-    first = 0
+    first = first_run = 0
     for mask in masks:
         cells = np.pad(mask, gap)
-        runs += _longest_runs(cells)
-        for turned, swollen in zip(_turns(cells), _turns(_swollen(cells, gap)), strict=True):
+        each = zip(_turns(cells), _turns(_swollen(cells, gap)), _turned_runs(cells), strict=True)
+        for turned, swollen, rows in each:
             wide = -(-turned.shape[1] // 64)
-            shapes.append((*turned.shape, wide, first))
+            longest = int(np.argmax(rows[:, 1] - rows[:, 0]))
+            shapes.append((*turned.shape, wide, first, first_run, longest, _stride(len(turned))))
+            runs.append(rows)
             bits.append(_words(turned, wide))
             thick.append(_words(swollen, wide))
             first += bits[-1].size
+            first_run += len(rows)
     buckets = [int(BUCKETS * np.log2(max(mask.shape))) for mask in masks]
     whole = side + 2 * gap
     words = -(-whole // 64) + 1
     tables = [
         wp.array(np.array(shapes, np.int32), dtype=int, device=device),
-        wp.array(np.array(runs, np.int32), dtype=int, device=device),
+        wp.array(np.concatenate(runs).astype(np.int32), dtype=int, device=device),
         wp.array(np.concatenate(bits), dtype=wp.uint64, device=device),
         wp.array(np.concatenate(thick), dtype=wp.uint64, device=device),
         wp.array(np.array(buckets, np.int32), dtype=int, device=device),
@@ -182,6 +186,7 @@ def _try(
         place = wp.array(np.full((len(masks), 3), -1, np.int32), dtype=int, device=device)
         state = [
             wp.zeros((max(buckets) + 1) * NUM_TURNS, dtype=int, device=device),
+            wp.zeros(whole, dtype=int, device=device),
             wp.zeros(whole * words, dtype=wp.uint64, device=device),
         ]
         turn = wp.array(order.astype(np.int32), dtype=int, device=device)
@@ -249,20 +254,39 @@ def _turns(cells: Bool[np.ndarray, "h w"]) -> list[Bool[np.ndarray, "_ _"]]:
     return [cells, cells.T[::-1], cells[::-1, ::-1], cells.T[:, ::-1]]
 
 
-def _longest_runs(cells: Bool[np.ndarray, "h w"]) -> list[tuple[int, int, int]]:
-    """What `_longest_run` says of each turn; half a turn keeps the run."""
-    halves = [(turned.shape, _longest_run(turned)) for turned in _turns(cells)[:2]]
-    over = [(high - 1 - row, wide - stop, wide - start) for (high, wide), (row, start, stop) in halves]
-    return [halves[0][1], halves[1][1], over[0], over[1]]
+def _turned_runs(cells: Bool[np.ndarray, "h w"]) -> list[Int[np.ndarray, "_ 3"]]:
+    """What `_runs` says of each turn; half a turn keeps the runs."""
+    found = []
+    for turned in _turns(cells)[:2]:
+        rows, width = _runs(turned), turned.shape[1]
+        found.append((rows, np.stack([width - rows[:, 1], width - rows[:, 0], rows[:, 2]], axis=1)[::-1]))
+    return [found[0][0], found[1][0], found[0][1], found[1][1]]
 
 
-def _longest_run(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int, int]:
-    """Row, first cell and cell after the last of the longest row of covered cells; a gap is at both sides."""
-    change = np.flatnonzero(np.diff(mask.ravel()))
-    starts, stops = change[::2] + 1, change[1::2] + 1
-    best = int(np.argmax(stops - starts))
-    row, start = divmod(int(starts[best]), mask.shape[1])
-    return row, start, start + int(stops[best] - starts[best])
+def _runs(cells: Bool[np.ndarray, "h w"]) -> Int[np.ndarray, "h 3"]:
+    """First cell and cell after the last of each row's longest run, and 1 where it is the only one.
+
+    A gap is at both sides of every row. A row without cells has a run of none.
+    """
+    change = np.flatnonzero(np.diff(cells.ravel())) + 1
+    starts, stops = change[::2], change[1::2]
+    row = starts // cells.shape[1]
+    order = np.lexsort((starts - stops, row))
+    has, first, count = np.unique(row[order], return_index=True, return_counts=True)
+    longest = order[first]
+    found = np.zeros((len(cells), 3), np.int64)
+    found[has, 0], found[has, 1] = starts[longest], stops[longest]
+    found[has, :2] -= has[:, None] * cells.shape[1]
+    found[has, 2] = count == 1
+    return found
+
+
+def _stride(count: int) -> int:
+    """A step that visits all of `count` rows, far apart from each other at first."""
+    step = max(1, round(0.382 * count))
+    while math.gcd(step, count) > 1:
+        step += 1
+    return step
 
 
 def _turned(points: Float[np.ndarray, "n 2"], shape: tuple[int, ...], turn: int) -> Float[np.ndarray, "n 2"]:

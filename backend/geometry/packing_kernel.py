@@ -29,11 +29,14 @@ def _top_bit(value: wp.uint64) -> int:
 
 @wp.func
 @no_type_check
-def _last_taken(sheet: wp.array(dtype=wp.uint64), line: int, low: int, high: int) -> int:
-    """The last taken cell of a row between two cells, both included; -1 where all are free."""
+def _last(sheet: wp.array(dtype=wp.uint64), flip: wp.uint64, line: int, low: int, high: int) -> int:
+    """The last taken cell of a row between two cells, both included; -1 where all are free.
+
+    With all bits of `flip` set it is the last free one.
+    """
     word = high >> 6
     while word >= (low >> 6):
-        value = sheet[line + word]
+        value = sheet[line + word] ^ flip
         if word == (high >> 6):
             drop = wp.uint64(63 - (high & 63))
             value = (value << drop) >> drop
@@ -50,26 +53,38 @@ def _last_taken(sheet: wp.array(dtype=wp.uint64), line: int, low: int, high: int
 @no_type_check
 def _is_free(
     sheet: wp.array(dtype=wp.uint64),
-    words: int,
+    line: int,
     bits: wp.array(dtype=wp.uint64),
     first: int,
-    height: int,
     wide: int,
     x: int,
-    y: int,
 ) -> bool:
-    """Whether none of a chart's cells is taken at a place."""
+    """Whether none of the cells of one row of a chart is taken."""
     shift = wp.uint64(x & 63)
-    for i in range(height):
-        line = (y + i) * words + (x >> 6)
-        for k in range(wide):
-            mask = bits[first + i * wide + k]
-            if (sheet[line + k] & (mask << shift)) != wp.uint64(0):
-                return False
-            over = mask >> (wp.uint64(64) - shift)
-            if shift != wp.uint64(0) and (sheet[line + k + 1] & over) != wp.uint64(0):
-                return False
+    start = line + (x >> 6)
+    for k in range(wide):
+        mask = bits[first + k]
+        if (sheet[start + k] & (mask << shift)) != wp.uint64(0):
+            return False
+        over = mask >> (wp.uint64(64) - shift)
+        if shift != wp.uint64(0) and (sheet[start + k + 1] & over) != wp.uint64(0):
+            return False
     return True
+
+
+@wp.func
+@no_type_check
+def _longest_gap(sheet: wp.array(dtype=wp.uint64), line: int, side: int) -> int:
+    """Length of the longest run of free cells of a row."""
+    longest = int(0)
+    end = int(side)
+    while end > longest:
+        taken = _last(sheet, wp.uint64(0), line, 0, end - 1)
+        longest = wp.max(longest, end - 1 - taken)
+        end = int(0)
+        if taken >= 0:
+            end = _last(sheet, ~wp.uint64(0), line, 0, taken) + 1
+    return longest
 
 
 @wp.func
@@ -97,6 +112,23 @@ def _take(
 
 @wp.func
 @no_type_check
+def _has_room(
+    room: wp.array(dtype=int), shape: wp.array2d(dtype=int), run: wp.array2d(dtype=int), entry: int, y: int
+) -> bool:
+    """Whether every row's longest run of cells is no longer than the longest gap at a height."""
+    row = int(shape[entry, 5])
+    for _ in range(shape[entry, 0]):
+        at = shape[entry, 4] + row
+        if run[at, 1] - run[at, 0] > room[y + row]:
+            return False
+        row = row + shape[entry, 6]
+        if row >= shape[entry, 0]:
+            row = row - shape[entry, 0]
+    return True
+
+
+@wp.func
+@no_type_check
 def _free_column(
     sheet: wp.array(dtype=wp.uint64),
     words: int,
@@ -109,16 +141,32 @@ def _free_column(
 ) -> int:
     """The first column where a chart fits at a height; -1 where there is none."""
     x = int(0)
+    fitting = int(0)
+    row = int(shape[entry, 5])
     while x + shape[entry, 1] <= side:
-        line = (y + run[entry, 0]) * words
-        # No place is free that has the last taken cell under the chart's longest run of cells.
-        taken = _last_taken(sheet, line, x + run[entry, 1], x + run[entry, 2] - 1)
-        if taken >= 0:
-            x = taken + 1 - run[entry, 1]
-        elif _is_free(sheet, words, bits, shape[entry, 3], shape[entry, 0], shape[entry, 2], x, y):
-            return x
+        at = shape[entry, 4] + row
+        line = (y + row) * words
+        further = int(x)
+        if run[at, 1] > run[at, 0]:
+            # No place is free that has the last taken cell under the row's longest run of cells.
+            taken = _last(sheet, wp.uint64(0), line, x + run[at, 0], x + run[at, 1] - 1)
+            if taken >= 0:
+                further = taken + 1 - run[at, 0]
+            elif run[at, 2] == 0:
+                first = shape[entry, 3] + row * shape[entry, 2]
+                if not _is_free(sheet, line, bits, first, shape[entry, 2], x):
+                    further = x + 1
+        if further > x:
+            # The row that was in the way is looked at first at the next place.
+            x = further
+            fitting = int(0)
         else:
-            x = x + 1
+            fitting = fitting + 1
+            if fitting == shape[entry, 0]:
+                return x
+            row = row + shape[entry, 6]
+            if row >= shape[entry, 0]:
+                row = row - shape[entry, 0]
     return -1
 
 
@@ -136,13 +184,18 @@ def place_charts(
     thick: wp.array(dtype=wp.uint64),
     bucket: wp.array(dtype=int),
     hint: wp.array(dtype=int),
+    room: wp.array(dtype=int),
     sheet: wp.array(dtype=wp.uint64),
     place: wp.array2d(dtype=int),
 ) -> None:
     """Give every chart, in `order`, the lowest free place; turn -1 stays where there is none."""
     # `shape` has for each chart and turn: height, width, words a row, first word of `bits` and `thick`, which
-    # hold its cells and those with the gap around it, with room for the gap at all sides.
-    # `run` has the row with the longest run of cells, its first cell and the cell after its last.
+    # hold its cells and those with the gap around it, with room for the gap at all sides; first row of `run`,
+    # the row with its longest run, and the step in which its rows are looked at: neighbours say the same.
+    # `run` has for each row its longest run's first cell and the cell after its last, and whether it is the
+    # only one. `room` has the longest gap of each row of the sheet.
+    for row in range(side):
+        room[row] = side
     for number in range(count):
         chart = order[number]
         lowest = int(1 << 30)
@@ -151,7 +204,8 @@ def place_charts(
             y = int(hint[bucket[chart] * turns + turn])
             x = int(-1)
             while x < 0 and y + shape[entry, 0] <= side and y + shape[entry, 0] < lowest:
-                x = _free_column(sheet, words, side, shape, run, bits, entry, y)
+                if _has_room(room, shape, run, entry, y):
+                    x = _free_column(sheet, words, side, shape, run, bits, entry, y)
                 if x < 0:
                     y = y + 1
             if x >= 0:
@@ -173,3 +227,5 @@ def place_charts(
             place[chart, 1],
             place[chart, 2],
         )
+        for row in range(place[chart, 2], place[chart, 2] + shape[best, 0]):
+            room[row] = _longest_gap(sheet, row * words, side)
