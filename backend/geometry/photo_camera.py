@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -50,35 +51,53 @@ class PhotoCamera:
     @property
     def position(self) -> Float[Tensor, " 3"]:
         """Centre of the camera in world space."""
-        return self._orbit().position.float()
+        return _orbit(self._row())[0].position.float()
 
     def project(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
         """Picture coordinates (x right, y down, in [0, 1] inside the picture) and depth of world points.
 
         As with `Cameras.project`, points at or behind the camera have depth <= 0 and meaningless coordinates.
         """
-        uv, depth = self._orbit().to(points.device).project(points.double())
-        shift = torch.tensor(self.shift, dtype=torch.float64, device=points.device)
-        return ((uv - 0.5) * self.scale + 0.5 + shift).to(points.dtype), depth.to(points.dtype)
+        uv, depth = project(self._row().to(points.device), points[None])
+        return uv[0], depth[0]
 
     def rays(self, size: int) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
         """Origins and unit directions through the pixels of the picture at `size` x `size`, row by row."""
-        axis = (torch.arange(size, dtype=torch.float64) + 0.5) / size - 0.5
-        down, right = torch.meshgrid(axis, axis, indexing="ij")
-        reach = 2 * math.tan(self.fov / 2) / self.scale
-        local = torch.stack(
-            [(right - self.shift[0]) * reach, (self.shift[1] - down) * reach, -torch.ones_like(right)], dim=-1
-        ).reshape(-1, 3)
-        orbit = self._orbit()
-        directions = F.normalize(local @ orbit.world_from_cam[:3, :3].T, dim=1)
-        return orbit.position.float().expand(len(local), 3), directions.float()
+        return picture_rays(self._row(), size)
 
-    def _orbit(self) -> Cameras:
-        """The camera without its cut-out, in double precision."""
-        elevation, azimuth, fov = (
-            torch.tensor(value, dtype=torch.float64) for value in (self.elevation, self.azimuth, self.fov)
-        )
-        return orbit_cameras(azimuth, elevation, UNIT_RADIUS / torch.sin(fov / 2), fov)
+    def _row(self) -> Float[Tensor, "1 6"]:
+        return torch.from_numpy(self.params())[None]
+
+
+def project(
+    params: Float[Tensor, "*k 6"], points: Float[Tensor, "*#k n 3"]
+) -> tuple[Float[Tensor, "*k n 2"], Float[Tensor, "*k n"]]:
+    """`PhotoCamera.project` for many cameras, in double precision inside; batch axes may be of size one."""
+    uv, depth = _orbit(params).project(points.double().expand(*params.shape[:-1], -1, -1))
+    scale, shift = params[..., 3].exp()[..., None, None], params[..., None, 4:]
+    return ((uv - 0.5) * scale + 0.5 + shift).to(points.dtype), depth.to(points.dtype)
+
+
+def picture_rays(
+    params: Float[Tensor, "k 6"], size: int
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+    """`PhotoCamera.rays` for many cameras, one after the other."""
+    axis = (torch.arange(size, dtype=torch.float64, device=params.device) + 0.5) / size - 0.5
+    down, right = torch.meshgrid(axis, axis, indexing="ij")
+    plane = rearrange(torch.stack([right, down], dim=-1), "h w c -> (h w) c")
+    reach = 2 * torch.tan(params[:, 2] / 2) * torch.exp(-params[:, 3])
+    across = (plane - params[:, None, 4:]) * (reach[:, None] * reach.new_tensor([1.0, -1.0]))[:, None]
+    local = F.normalize(torch.cat([across, -torch.ones_like(across[..., :1])], dim=-1), dim=-1)
+    orbit = _orbit(params)
+    directions = local @ orbit.world_from_cam[:, :3, :3].mT
+    origins = orbit.position[:, None].expand_as(directions)
+    return origins.reshape(-1, 3).float(), directions.reshape(-1, 3).float()
+
+
+def _orbit(params: Float[Tensor, "*k 6"]) -> Cameras:
+    """The cameras without their cut-outs."""
+    elevation, azimuth, fov = params[..., :3].unbind(dim=-1)
+    return orbit_cameras(azimuth, elevation, UNIT_RADIUS / torch.sin(fov / 2), fov)
 
 
 def framing_rays(

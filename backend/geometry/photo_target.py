@@ -3,6 +3,8 @@
 Legend: `h w` rows and columns, `n` points. Picture coordinates run from (0, 0), top left, to (1, 1).
 """
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,9 @@ from torch import Tensor
 
 LOCAL_REACH = 0.06
 """Deviation, as a share of the picture, of the local mean that is taken off colours; it holds the light."""
+
+BLUR_REACHES = 2.5
+"""Deviations at which the local mean ends."""
 
 Solid = Bool[np.ndarray, "h w"]
 
@@ -49,17 +54,27 @@ def slopes(distance: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "2 h w"]:
     return np.stack([right, down]) / np.maximum(np.hypot(right, down), 1e-9)
 
 
-def detail(rgb: Float[Tensor, "3 h w"], solid: Bool[Tensor, "h w"]) -> Float[Tensor, "3 h w"]:
+def detail(rgb: Float[Tensor, "*k 3 h w"], solid: Bool[Tensor, "*k h w"]) -> Float[Tensor, "*k 3 h w"]:
     """Colours less their local mean inside the outline: what light changes least."""
-    weight = solid.numpy().astype(np.float32)
-    reach = LOCAL_REACH * len(weight)
+    weight = solid[..., None, :, :].to(rgb.dtype)
+    blur = _blur(weight.shape[-1], LOCAL_REACH * weight.shape[-1]).to(rgb)
+    means, total = (blur @ torch.cat([rgb * weight, weight], dim=-3) @ blur.T).split([3, 1], dim=-3)
+    return (rgb - means / total.clamp_min(1e-3)) * weight
 
-    def blurred(values: np.ndarray) -> np.ndarray:
-        return ndimage.gaussian_filter(values, reach, mode="constant", truncate=2.5)
 
-    total = np.maximum(blurred(weight), 1e-3)
-    means = np.stack([blurred(channel * weight) / total for channel in rgb.numpy()])
-    return (rgb - torch.from_numpy(means)) * solid
+@lru_cache(maxsize=4)
+def _blur(size: int, reach: float) -> Float[Tensor, "size size"]:
+    """A Gaussian blur as a matrix; nothing lies beyond the frame."""
+    offset = torch.arange(size)[:, None] - torch.arange(size)
+    kernel = torch.exp(-0.5 * (offset / reach).square()) * (offset.abs() <= int(BLUR_REACHES * reach + 0.5))
+    return kernel / kernel[size // 2].sum()
+
+
+def eroded(solid: Bool[Tensor, "*k h w"], *, beyond: bool = False) -> Bool[Tensor, "*k h w"]:
+    """Pixels whose four neighbours are solid too; `beyond`: whether the picture's surroundings are."""
+    padded = F.pad(solid, (1, 1, 1, 1), value=beyond)
+    left, right = padded[..., 1:-1, :-2], padded[..., 1:-1, 2:]
+    return solid & left & right & padded[..., :-2, 1:-1] & padded[..., 2:, 1:-1]
 
 
 class Target:
@@ -77,20 +92,22 @@ class Target:
         centre: Its centroid.
     """
 
-    def __init__(self, picture: Float[Tensor, "4 h w"], size: int) -> None:
-        small = shrunk(picture, size)
+    def __init__(
+        self, picture: Float[Tensor, "4 h w"], size: int, *, device: torch.device | str = "cpu"
+    ) -> None:
+        small = shrunk(picture.cpu(), size)
         self.size = size
-        self.rgb, self.alpha = small[:3], small[3]
-        self.solid = small[3] > 0.5
+        self.rgb, self.alpha = small[:3].to(device), small[3].to(device)
+        self.solid = self.alpha > 0.5
         self.detail = detail(self.rgb, self.solid)
-        solid = self.solid.numpy()
+        solid = (small[3] > 0.5).numpy()
         distance = outline_distance(solid)
-        self.distance = torch.from_numpy(distance).float()
+        self.distance = torch.from_numpy(distance).float().to(device)
         rows, columns = np.nonzero(rim(solid))
         directions = slopes(distance)[:, rows, columns].T
         self.outline = (
-            torch.from_numpy((np.stack([columns, rows], axis=1) + 0.5) / size).float(),
-            torch.from_numpy(directions).float(),
+            torch.from_numpy((np.stack([columns, rows], axis=1) + 0.5) / size).float().to(device),
+            torch.from_numpy(directions).float().to(device),
         )
         self.area = float(solid.mean())
         rows, columns = np.nonzero(solid)

@@ -136,7 +136,7 @@ def _camera_on(bvh: Bvh, near: _Near, picture: Float[Tensor, "4 h w"]) -> PhotoF
         vertices, faces, *_ = trimesh.remesh.subdivide_to_size(vertices, faces, LONGEST_EDGE, max_iter=20)
         bvh = Bvh(vertices, faces, device=bvh.device)
     colours = near.colours(bvh.vertices)
-    return find_camera(bvh, lambda hits: bvh.interpolate(colours, hits), picture)
+    return find_camera(bvh, colours, picture)
 
 
 def _yielding(seen: Sightings, photo: PhotoMap) -> Sightings:

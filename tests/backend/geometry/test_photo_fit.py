@@ -5,16 +5,16 @@ import math
 import pytest
 import torch
 
-from backend.geometry.photo_fit import colour_error, find_camera, palette_error
-from backend.geometry.render import Surface
+from backend.geometry.photo_cost import colour_error, palette_error
+from backend.geometry.photo_fit import find_camera
+from backend.geometry.raycast import Bvh
 from tests.backend.geometry.photographed import camera, coloured_body, photo
 
 BODY = coloured_body()
 
 
 def found(picture):
-    surface = Surface(BODY)
-    return find_camera(surface.bvh, surface.colours, picture)
+    return find_camera(Bvh(BODY.vertices, BODY.faces), torch.from_numpy(BODY.colours).float(), picture)
 
 
 @pytest.mark.parametrize(
