@@ -1,5 +1,7 @@
 """Steps of many cameras at once: the same as of one after the other."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -29,14 +31,12 @@ def test_cameras_side_by_side_take_the_steps_of_each_alone():
         assert ways(alone, target, params[one], damping[one])[0] == pytest.approx(together[row], abs=1e-5)
 
 
-def test_a_step_leads_towards_the_camera():
+def test_steps_lead_to_the_camera():
     bvh, target = Bvh(BODY.vertices, BODY.faces), Target(photo(BODY, camera()), 96)
     params = camera(azimuth=3.0, elevation=25.0).params()[None]
-    found = looks(bvh, COLOURS, target, params)
-    there = looks(bvh, COLOURS, target, params + ways(found, target, params, np.array([1e-2])))
-    goal = looks(bvh, COLOURS, target, camera().params()[None])
-    before, after, least = (float(each.costs.cost[0]) for each in (found, there, goal))
-    assert after - least < 0.3 * (before - least)
+    for _ in range(6):
+        params = params + ways(looks(bvh, COLOURS, target, params), target, params, np.array([1e-2]))
+    assert np.abs(params[0] - camera().params())[:2].max() < math.radians(0.5)
 
 
 def test_what_is_chosen_of_two_looks_is_that_of_the_cameras():
