@@ -81,8 +81,9 @@ def import_steps(
     material = Kept("materials", lambda: new_material(name, image.get(), normals and normals.get()))
     mesh = Kept("meshes", lambda: build_mesh(surface, name=name, frame=frame))
     try:
-        material.get()
-        yield
+        for kept in filter(None, (image, normals, material)):
+            kept.get()
+            yield
         mesh.get()
         yield
         obj = _put_in(mesh.get(), material.get(), frame, placement, provenance)

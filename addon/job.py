@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..backend import protocol
 from .placement import Placement, Treatment
+from .steps import Steps
 
 DEFAULT_SHARES: Mapping[protocol.Stage, float] = {
     protocol.Stage.MATTE: 0.04,
@@ -101,8 +102,8 @@ class Job:
     message: str = ""
     """Why the job failed, and what to do about it."""
     report: dict[str, protocol.Json] = field(default_factory=dict)
-    deliver: "Callable[[Job], object] | None" = None
-    """What is done with the result; None imports it."""
+    deliver: "Callable[[Job], Steps[object]] | None" = None
+    """What is done with the result, in steps; None imports it."""
     object_name: str = ""
     """Name of the object it was imported as; empty before."""
 

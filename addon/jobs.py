@@ -24,6 +24,7 @@ from .folders import PREVIEWS, Write, is_ours, make_folder, request_for
 from .job import MOVES, Job, JobState, Settings
 from .launch import Launch
 from .placement import Placement, Treatment
+from .steps import Steps
 from .texts import tr
 
 __all__ = ["MOVES", "SESSION", "Job", "JobState", "Session", "Settings"]
@@ -98,7 +99,7 @@ def submit_prepared(
     placement: Placement,
     treatment: Treatment,
     kind: str = "",
-    deliver: Callable[[Job], object] | None = None,
+    deliver: Callable[[Job], Steps[object]] | None = None,
 ) -> str:
     """Start a job in a folder that is filled first, as with copies of another job's artifacts.
 

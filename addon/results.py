@@ -8,7 +8,7 @@ import bpy
 from ..backend import protocol
 from . import assets, importer, jobs, journal, quads
 from .errors import JobError, SourceError
-from .glb import read_glb
+from .glb import read_steps
 from .job import Job, JobState
 from .placement import Placement, Topology
 from .steps import Steps, finish
@@ -32,7 +32,16 @@ def result(job_id: str) -> Path:
     return job.folder / protocol.STAGE_FILES[protocol.Stage.TEXTURE][0]
 
 
-def deliver(job_id: str) -> object:
+def deliver(job_id: str) -> None:
+    """Do all of `deliver_steps` at once.
+
+    Raises:
+        AddonError: the job has no result, or it cannot be used.
+    """
+    finish(deliver_steps(job_id))
+
+
+def deliver_steps(job_id: str) -> Steps[object]:
     """Do with a job's result what the job was started for: import it, unless that is something else.
 
     Raises:
@@ -40,10 +49,11 @@ def deliver(job_id: str) -> object:
     """
     job = jobs.status(job_id)
     if job.deliver is None:
-        return import_result(job_id)
+        return (yield from import_steps(job_id))
     result(job_id)  # raises what went wrong
+    delivered = yield from job.deliver(job)
     job.wants_import, job.message = False, ""
-    return job.deliver(job)
+    return delivered
 
 
 def import_result(job_id: str, placement: Placement | None = None) -> bpy.types.Object:
@@ -62,7 +72,7 @@ def import_steps(job_id: str, placement: Placement | None = None) -> Steps[bpy.t
         AddonError: the job has no mesh, or its file was damaged since.
     """
     job = jobs.status(job_id)
-    glb = read_glb(result(job_id))
+    glb = yield from read_steps(result(job_id))
     yield
     obj = yield from importer.import_steps(
         glb,

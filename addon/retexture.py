@@ -14,13 +14,14 @@ from .errors import SourceError
 from .evaluated import corner_uvs_of, evaluated_mesh, points_of, triangles_of
 from .folders import PREVIEWS
 from .frames import frame_of
-from .glb import read_glb
+from .glb import read_steps
 from .importer import new_material, packed_image
 from .job import Job
 from .options import UNSAVED
 from .reporting import reported
 from .retexture_glb import write_glb
 from .rework import KIND, Origin
+from .steps import Steps
 from .texts import tr
 
 if TYPE_CHECKING:
@@ -195,18 +196,19 @@ def _transformed(matrix: Matrix, points: "NDArray[np.float32]") -> "NDArray[np.f
     return points.astype(np.float64) @ values[:3, :3].T + values[:3, 3]
 
 
-def _putter(name: str, file: str) -> Callable[[Job], None]:
+def _putter(name: str, file: str) -> Callable[[Job], Steps[None]]:
     """What puts the texture of a job's file onto the object of a name."""
     return lambda job: _put_texture(job, name, file)
 
 
-def _put_texture(job: Job, name: str, file: str) -> None:
-    """Show a texture on an object, in a material of its own, as one undo step."""
+def _put_texture(job: Job, name: str, file: str) -> Steps[None]:
+    """Show a texture on an object, in a material of its own, as one undo step; the last step changes it."""
+    mesh = yield from read_steps(job.folder / file)
+    yield
     item = bpy.data.objects.get(name)
     if item is None or item.type != "MESH":
         path = job.folder / file
         raise SourceError(tr("The object {name} is gone; the texture is in {path}.", name=name, path=path))
-    mesh = read_glb(job.folder / file)
     image = packed_image(f"{name} texture", mesh.texture_png)
     normals = packed_image(f"{name} normals", mesh.normal_png) if mesh.normal_png else None
     material = new_material(f"{name} texture", image, normals)

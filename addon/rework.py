@@ -19,6 +19,7 @@ from .job import Job, JobState
 from .options import panel_placement, panel_treatment
 from .placement import Placement
 from .preferences import data_root, launch_from, preferences
+from .steps import Steps
 from .texts import tr
 from .units import metres_per_unit
 
@@ -128,7 +129,7 @@ def start(
     *,
     aligned_to: str = "",
     kind: str = "",
-    deliver: Callable[[Job], object] | None = None,
+    deliver: Callable[[Job], Steps[object]] | None = None,
     wait: bool = False,
 ) -> str:
     """Start a job that goes on from another one; returns its id.

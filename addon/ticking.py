@@ -93,10 +93,12 @@ def tick() -> float | None:
     state_before = jobs.SESSION.client.state
     changed = jobs.poll()
     waiting = [job for job in jobs.recent() if job.state is JobState.DONE and job.wants_import]
+    is_importing = False
     if waiting and not (has_render() or has_tool()):
         _import(waiting[-1])  # the oldest; the next one has a tick of its own
+        is_importing = True
     has_new_shape = any([overlay.follow(job) for job in changed])
-    if not _importing:
+    if not is_importing:
         has_new_shape |= overlay.read_on()
     overlay.prune()
     if has_new_shape:
@@ -167,10 +169,7 @@ def _import(job: Job) -> None:
         _importing.clear()
         return
     try:
-        if job.deliver is not None:
-            job.wants_import = False
-            results.deliver(job.id)
-        elif _is_imported(job.id):
+        if _is_imported(job.id):
             _importing.clear()
     except AddonError as error:
         _importing.clear()
@@ -181,7 +180,7 @@ def _is_imported(job_id: str) -> bool:
     """Go on with a job's import; returns whether it has come to its end."""
     if job_id not in _importing:
         _importing.clear()
-        _importing[job_id] = results.import_steps(job_id)
+        _importing[job_id] = results.deliver_steps(job_id)
     return take_steps(_importing[job_id])
 
 

@@ -14,6 +14,7 @@ from .frames import frame_of
 from .job import Job
 from .properties import current_scene
 from .rework import JOB, RESULT, Origin
+from .steps import Steps
 from .texts import tr
 
 ROOT = "one2345_root"
@@ -179,9 +180,10 @@ def _open_sheet(job_id: str) -> bpy.types.Image | None:
     return next((sheet for sheet in sheets if job_id in (sheet.get(ROOT), rework.job_of(sheet))), None)
 
 
-def _take_rerolled(job: Job, root: str, numbers: Sequence[int]) -> None:
+def _take_rerolled(job: Job, root: str, numbers: Sequence[int]) -> Steps[None]:
     """Show the new views beside the others as they are now: the artist may have painted on meanwhile."""
     drawn = views_sheet.read(job.folder / STAGE_FILES[Stage.VIEWS][0])
+    yield
     old = _open_sheet(root)
     if old is None:
         raise SourceError(tr("The sheet is gone; the new views are in {folder}.", folder=job.folder))

@@ -6,11 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
+import numpy as np
 import pytest
 
+from backend.geometry.glb import encode_glb
 from tests.addon.extension import addon, glb, importer, jobs, ticking
 from tests.addon.extension import steps as steps_module
-from tests.addon.subjects import sheet
+from tests.addon.subjects import sheet, textured_tetrahedron
 
 pytestmark = pytest.mark.blender
 
@@ -136,8 +138,17 @@ def test_no_tick_of_a_large_import_takes_more_processor_time_than_a_tick_may(emp
     assert min(longest) < BUDGET_S
 
 
+def test_no_tick_that_reads_a_large_file_takes_more_processor_time_than_a_tick_may(tmp_path):
+    """Textures as large as those of preset high, which noise gives in a smaller picture."""
+    noise = np.random.default_rng(0).integers(0, 256, (1600, 1600, 3), dtype=np.uint8)
+    path = tmp_path / "large.glb"
+    path.write_bytes(encode_glb(replace(textured_tetrahedron(), texture=noise), extras={}))
+    assert path.stat().st_size > 7 << 20
+    assert min(max(ticks_of(glb.read_steps(path))) for _ in range(5)) < BUDGET_S
+
+
 def ticks_of(steps):
-    """Processor time of each tick that an import takes."""
+    """Processor time of each tick that work in steps takes."""
     is_over = False
     while not is_over:
         begin = time.thread_time()

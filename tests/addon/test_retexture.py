@@ -16,6 +16,7 @@ from tests.addon.extension import (
     jobs,
     retexture,
     retexture_glb,
+    steps,
     ticking,
     views_editing,
     views_sheet,
@@ -144,7 +145,7 @@ def test_coordinates_outside_the_picture_are_told(job_folder, result):
 def test_the_texture_of_a_mesh_that_is_gone_is_named(result):
     bpy.ops.one2345.retexture()
     with pytest.raises(errors.SourceError, match=r"nothing is gone; the texture is in .*textured\.glb"):
-        retexture._put_texture(newest(), "nothing", "textured.glb")
+        steps.finish(retexture._put_texture(newest(), "nothing", "textured.glb"))
 
 
 def test_the_open_sheet_is_not_needed(result):

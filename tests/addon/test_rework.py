@@ -39,6 +39,16 @@ def submit(launch, deliver=None):
     )
 
 
+def taker(taken):
+    """What takes a job's result in two steps."""
+
+    def take(job):
+        yield
+        taken.append(job)
+
+    return take
+
+
 def tick_until(is_done):
     for _ in range(20_000):
         if is_done():
@@ -49,7 +59,7 @@ def tick_until(is_done):
 
 def test_the_timer_hands_a_result_over_once_in_place_of_an_import(enabled, make_launch):
     taken = []
-    job = jobs.status(submit(make_launch("works"), deliver=taken.append))
+    job = jobs.status(submit(make_launch("works"), deliver=taker(taken)))
     tick_until(lambda: taken)
     for _ in range(3):
         ticking.tick()
@@ -59,7 +69,7 @@ def test_the_timer_hands_a_result_over_once_in_place_of_an_import(enabled, make_
 
 def test_a_cancelled_job_hands_nothing_over(enabled, make_launch):
     taken = []
-    job = jobs.status(submit(make_launch("waits"), deliver=taken.append))
+    job = jobs.status(submit(make_launch("waits"), deliver=taker(taken)))
     tick_until(lambda: job.state is jobs.JobState.RUNNING)
     jobs.cancel(job.id)
     tick_until(lambda: not job.is_open)
@@ -70,7 +80,7 @@ def test_a_cancelled_job_hands_nothing_over(enabled, make_launch):
 
 def test_a_result_is_not_handed_over_into_another_file(enabled, make_launch):
     taken = []
-    job = jobs.status(submit(make_launch("works"), deliver=taken.append))
+    job = jobs.status(submit(make_launch("works"), deliver=taker(taken)))
     bpy.ops.wm.read_homefile(use_empty=True)
     tick_until(lambda: not job.is_open and not job.wants_import)
     assert not taken
@@ -79,6 +89,7 @@ def test_a_result_is_not_handed_over_into_another_file(enabled, make_launch):
 
 def test_what_goes_wrong_on_the_way_is_told_by_the_job(enabled, make_launch):
     def refuse(job):
+        yield
         raise errors.SourceError("The sheet is gone.")
 
     job = jobs.status(submit(make_launch("works"), deliver=refuse))
