@@ -70,7 +70,7 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
     if request.start_from:
         job.forget(stage for stage in Stage if not _is_before(stage, request.start_from))
     needed = needed_stages(job, request)
-    _check_networks(work, needed)
+    _get_ready(work, needed)
     job.write_request(request)
     report = Report(job.read_report(), request, weights=weights, rig=work.rig, device=resources.device)
     for stage in [stage for stage in Stage if not _is_before(request.stop_after, stage)]:
@@ -90,6 +90,13 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
         textured = read_textured_glb(job.path(Stage.TEXTURE))
         write_thumbnail(textured, job.folder / THUMBNAIL_FILE, device=resources.device)
     return report.data
+
+
+def _get_ready(work: Work, needed: set[Stage]) -> None:
+    """What can fail or take time before the first stage."""
+    _check_networks(work, needed)
+    if Stage.TEXTURE in needed:
+        work.resources.unwrap.prepare()
 
 
 def _check_networks(work: Work, needed: set[Stage]) -> None:

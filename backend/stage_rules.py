@@ -127,6 +127,7 @@ def _make_texture(work: Work, paths: Sequence[Path], on_step: OnStep) -> dict[st
         config=work.settings.texture,
         fine=None if body is None else body.fine.mesh,
         extra=photo,
+        processes=work.resources.unwrap,
         device=work.resources.device,
         on_step=on_step,
     )

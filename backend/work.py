@@ -1,7 +1,7 @@
 """What the stages of one job look at: its folder, its settings, its weights and its cameras."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from backend.artifact_files import read_views
 from backend.diffusion.views import ViewSampling
 from backend.geometry.cameras import Cameras, ViewRig
 from backend.geometry.rig_size import fitted
+from backend.geometry.unwrap_process import UnwrapProcesses
 from backend.jobs import Job
 from backend.models.cache import NetworkCache
 from backend.models.registry import ENGINE_NETWORKS, Layout, WeightSet
@@ -34,12 +35,14 @@ class Resources:
 
     Attributes:
         root: The data root, where downloaded weights lie; without it only bundled ones are found.
+        unwrap: Processes that unwrap meshes, one of them ready.
     """
 
     device: torch.device
     networks: NetworkCache
     matting_model: Path | None
     root: Path | None = None
+    unwrap: UnwrapProcesses = field(default_factory=UnwrapProcesses)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

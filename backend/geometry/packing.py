@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 import warp as wp
 from jaxtyping import Bool, Float, Float32, Int
 from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from backend.geometry import packing_kernel
 from backend.geometry.packing_kernel import place_charts
-from backend.geometry.raycast import start_warp
+from backend.geometry.warp_start import start_warp
 
 FEW_CHARTS = 100
 FEW_GRID, GRID = 512, 1024
@@ -63,10 +63,16 @@ class _Outline:
     edges: Int[np.ndarray, "e 2"]
 
 
-def packing_device(device: torch.device | str) -> str:
-    """Where charts are placed: on the CPU, which is many times faster, where warp has code for it."""
+def can_pack() -> bool:
+    """Whether warp has code for the CPU, where charts find their places many times faster than elsewhere."""
     start_warp()
-    return "cpu" if wp.is_cpu_available() else str(device)
+    return wp.is_cpu_available()
+
+
+def get_ready() -> None:
+    """Load or compile what `pack` runs on the CPU."""
+    start_warp()
+    wp.load_module(packing_kernel, device="cpu")
 
 
 def pack(

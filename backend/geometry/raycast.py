@@ -18,6 +18,8 @@ import warp as wp
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from backend.geometry.warp_start import start_warp
+
 MISS = -1
 """Face of a ray that hits nothing."""
 
@@ -80,15 +82,6 @@ def _closest(
         face[i] = hit.face
         barycentric[i] = wp.vec3(hit.u, hit.v, 1.0 - hit.u - hit.v)
         distance[i] = wp.length(wp.mesh_eval_position(mesh, hit.face, hit.u, hit.v) - points[i])
-
-
-def start_warp() -> None:
-    """Start warp without its greeting, which would stand in the output of commands."""
-    if hasattr(wp, "LOG_ERROR"):  # a machine without a graphics card is worth no warning
-        wp.config.log_level = wp.LOG_ERROR
-    else:  # before warp 1.10
-        wp.config.quiet = True  # pyright: ignore[reportAttributeAccessIssue]
-    wp.init()
 
 
 def ray_device(device: torch.device | str) -> torch.device:

@@ -2,11 +2,8 @@
 
 import logging
 import math
-import subprocess
-import sys
 import tempfile
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +12,9 @@ import torch
 from jaxtyping import Float32, Int, Int32
 
 from backend.geometry.box_unwrap import box_unwrap
-from backend.geometry.chart_parting import parted
 from backend.geometry.meshes import Mesh
-from backend.geometry.packing import pack, packing_device
+from backend.geometry.packing import can_pack, pack
+from backend.geometry.unwrap_process import UnwrapProcess, UnwrapProcesses
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +43,9 @@ class Unwrapped:
 
 
 class Unwrapping:
-    """An unwrap that goes on in a process and a thread of its own while its owner does other things.
+    """An unwrap that goes on in a process of its own while its owner does other things.
 
-    Use it as a context: leaving it ends both. It cuts a mesh open and lays it flat without overlaps,
+    Use it as a context: leaving it ends the unwrap. It cuts a mesh open and lays it flat without overlaps,
     with room for filtering between the charts.
     """
 
@@ -59,76 +56,79 @@ class Unwrapping:
         texture_px: int,
         time_limit: float = TIME_LIMIT,
         device: torch.device | str = "cpu",
+        processes: UnwrapProcesses | None = None,
     ) -> None:
         """Take a mesh; `device` is where charts are packed if warp cannot do so on the CPU."""
         self._mesh, self._texture_px, self._limit = mesh, texture_px, time_limit
-        self._device = packing_device(device)
+        self._device = str(device)
         self._end = time.monotonic() + time_limit
         self._folder = tempfile.TemporaryDirectory(prefix="one2345-")
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = ThreadPoolExecutor(max_workers=1)
-        self._charts: Future[Unwrapped | None] | None = None
+        self._processes = processes or UnwrapProcesses()
+        self._is_lent = processes is not None
+        self._process: UnwrapProcess | None = None
 
     def __enter__(self) -> "Unwrapping":
-        source, target = Path(self._folder.name, "in.npz"), Path(self._folder.name, "out.npz")
-        script = Path(__file__).with_name("xatlas_process.py")
-        command = [sys.executable, "-P", str(script), str(source), str(target)]
         if 0 < len(self._mesh.faces) <= MAX_FACES:
             np.savez(
-                source,
+                self._source,
                 vertices=_of_usual_size(self._mesh.vertices),
                 faces=self._mesh.faces,
                 texture_px=np.array(self._texture_px),
             )
             try:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-                )
+                self._process = self._processes.take()
+                self._process.ask(self._source, self._target)
             except OSError as error:
                 log.warning("unwrapping cannot be started: %s", error)
-        self._charts = self._thread.submit(self._packed)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        self._thread.shutdown()
+        if self._process is not None:
+            self._processes.give_back(self._process)
+        if not self._is_lent:
+            self._processes.close()
         self._folder.cleanup()
+
+    @property
+    def _source(self) -> Path:
+        return Path(self._folder.name, "in.npz")
+
+    @property
+    def _target(self) -> Path:
+        return Path(self._folder.name, "out.npz")
 
     def result(self) -> Unwrapped:
         """Wait for the charts; when there are none in time, or too many faces, quicker ones are made."""
-        charts = None if self._charts is None else self._charts.result()
+        charts = self._packed() if self._process is not None else None
         if charts is not None:
             return charts
         return quick_unwrap(self._mesh, texture_px=self._texture_px)
 
     def _packed(self) -> Unwrapped | None:
-        if self._process is None:
+        if not self._is_answered():
             return None
-        try:
-            code = self._process.wait(max(self._end - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            log.warning("unwrapping took more than %g s", self._limit)
-            return None
-        if code != 0:
-            log.warning("unwrapping failed with exit code %d", code)
-            return None
-        with np.load(Path(self._folder.name, "out.npz")) as made:
-            vertex, faces, uv = made["vertex"], made["faces"], made["uv"]
+        with np.load(self._target) as made:
+            vertex, faces, uv, packed = made["vertex"], made["faces"], made["uv"], made["packed"]
         if faces.shape != self._mesh.faces.shape or not np.array_equal(vertex[faces], self._mesh.faces):
             log.warning("unwrapping lost faces")
             return None
-        copies, faces = parted(uv, faces.astype(np.int64))
-        packed = pack(uv[copies], faces, texture_px=self._texture_px, device=self._device)
-        if packed is None:
+        if len(packed) == 0 and not can_pack():
+            packed = pack(uv, faces, texture_px=self._texture_px, device=self._device)
+        if packed is None or len(packed) == 0:
             log.warning("the charts found no place in the texture")
             return None
-        return Unwrapped(vertex[copies], faces.astype(np.int32), packed, is_charted=True)
+        return Unwrapped(vertex, faces.astype(np.int32), packed, is_charted=True)
+
+    def _is_answered(self) -> bool:
+        if self._process is None:
+            return False
+        try:
+            if self._process.answered(seconds=max(self._end - time.monotonic(), 0.0)):
+                return True
+            log.warning("unwrapping failed")
+        except TimeoutError:
+            log.warning("unwrapping took more than %g s", self._limit)
+        return False
 
 
 def unwrap(mesh: Mesh, *, texture_px: int, time_limit: float = TIME_LIMIT) -> Unwrapped:

@@ -1,16 +1,20 @@
-"""xatlas in a process of its own, since nothing can stop it once it has begun.
+"""Charts in a process of their own: nothing can stop xatlas once it has begun.
 
-Run by `unwrap.py` as a script: `xatlas_process.py IN.npz OUT.npz`. Imports numpy and xatlas only.
+Started by `unwrap_process.py`. Takes lines of JSON, `["IN.npz", "OUT.npz"]`, on its input and answers each
+with a line; it ends when its input does, or at the first fault. Does without torch, which takes seconds.
 """
 
-import ctypes
-import signal
+import json
+import os
 import sys
+from typing import TextIO
 
 import numpy as np
 import xatlas
 
-_PR_SET_PDEATHSIG = 1
+from backend.geometry.chart_parting import parted
+from backend.geometry.packing import can_pack, get_ready, pack
+from backend.orphans import die_with_parent
 
 PART_FACES = 4_000
 """Faces that xatlas gets at once: its time grows faster than their number, and parts go on side by side."""
@@ -19,12 +23,30 @@ CUT_SHARES = np.linspace(0.35, 0.65, 13)
 """Shares of a part's faces on one side of a cut, of which the one with the shortest seam is taken."""
 
 
-def main(source: str, target: str) -> None:
-    """Read `vertices`, `faces` and `texture_px`; write `vertex`, `faces` and `uv`, which is in pixels."""
+def main(commands: TextIO, answers: TextIO) -> None:
+    """Unwrap until the input ends."""
+    if can_pack():
+        get_ready()
+    for line in commands:
+        unwrap_file(*json.loads(line))
+        answers.write("done\n")
+        answers.flush()
+
+
+def unwrap_file(source: str, target: str) -> None:
+    """Read `vertices`, `faces` and `texture_px`; write `vertex`, `faces`, `uv` and `packed`.
+
+    `uv` is in pixels, the charts anywhere; `packed` is what `pack` makes of it, empty where there is none.
+    """
     with np.load(source) as given:
         vertices, faces, texture_px = given["vertices"], given["faces"], int(given["texture_px"])
     vertex, faces, uv = charts(vertices, faces.astype(np.int64), texture_px)
-    np.savez(target, vertex=vertex, faces=faces, uv=uv)
+    copies, faces = parted(uv, faces.astype(np.int64))
+    vertex, uv = vertex[copies], uv[copies]
+    packed = pack(uv, faces, texture_px=texture_px) if can_pack() else None
+    if packed is None:
+        packed = np.zeros((0, 2), np.float32)
+    np.savez(target, vertex=vertex, faces=faces, uv=uv, packed=packed)
 
 
 def charts(
@@ -93,12 +115,9 @@ def _beyond(
     return min(options)[2] if options else None
 
 
-def die_with_parent() -> None:
-    """On Linux, end when the process that waits for this one is killed, as `backend/orphans.py` does."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 if __name__ == "__main__":
     die_with_parent()
-    main(sys.argv[1], sys.argv[2])
+    # What libraries print must not stand among the answers.
+    with os.fdopen(os.dup(1), "w") as sink:
+        os.dup2(2, 1)
+        main(sys.stdin, sink)

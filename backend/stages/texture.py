@@ -28,6 +28,7 @@ from backend.geometry.shading import with_sharp_edges
 from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
 from backend.geometry.unseen import UnseenColours, unseen_points
 from backend.geometry.unwrap import Unwrapped, Unwrapping
+from backend.geometry.unwrap_process import UnwrapProcesses
 from backend.models.colour_field import ColourField
 from backend.stages.field_bake import field_colours, sharpened, sharpened_again
 from backend.stages.field_fit import FieldFit, fit_field
@@ -115,6 +116,7 @@ def texture_levels(
     config: TextureConfig,
     fine: Mesh | None = None,
     extra: Extra | None = None,
+    processes: UnwrapProcesses | None = None,
     device: torch.device | str = "cpu",
     on_step: OnStep = ignore_steps,
 ) -> tuple[list[TexturedMesh], ColourField]:
@@ -131,12 +133,13 @@ def texture_levels(
         meshes: The levels, the most faces first.
         fine: The body before it was simplified, where there is one: what the views show is looked for on
             it, and normal maps tell of it.
+        processes: Where the unwrap finds one that is ready.
     """
     plain = [_plain(mesh) for mesh in meshes]
     total = config.fit.iterations + NUM_BAKE_STEPS * len(meshes)
     with _half_the_threads(), deterministic(ray_device(device)), ExitStack() as stack:
         charts = [
-            stack.enter_context(_charting(mesh, own, config, device))
+            stack.enter_context(_charting(mesh, own, config, device, processes))
             for mesh, own in zip(meshes, plain, strict=True)
         ]
         place = _place(plain[0], views, cameras, device=device)
@@ -267,10 +270,20 @@ class _OwnCharts:
 
 
 def _charting(
-    mesh: Mesh | TexturedMesh, own: Mesh, config: TextureConfig, device: torch.device | str
+    mesh: Mesh | TexturedMesh,
+    own: Mesh,
+    config: TextureConfig,
+    device: torch.device | str,
+    processes: UnwrapProcesses | None,
 ) -> AbstractContextManager[Unwrapping | _OwnCharts]:
     """Where a mesh's texture coordinates will come from."""
     if isinstance(mesh, TexturedMesh):
         return nullcontext(_OwnCharts(mesh))
     limit = config.unwrap_seconds
-    return Unwrapping(own, texture_px=config.texture_px, time_limit=limit, device=ray_device(device))
+    return Unwrapping(
+        own,
+        texture_px=config.texture_px,
+        time_limit=limit,
+        device=ray_device(device),
+        processes=processes,
+    )
