@@ -52,14 +52,31 @@ def lock() -> None:
         # Two locks that hold the same package must name the same version.
         agreed = Path(folder, "agreed.txt")
         resolve(("runtime", "blender", "development"), agreed, *UNIVERSAL)
+        oldest = Path(folder, "oldest.txt")
+        oldest.write_text(for_oldest_python(agreed.read_text("utf-8")), "utf-8")
         hashed = (*UNIVERSAL, "--generate-hashes", "--constraint", agreed)
-        for name in ("runtime", "blender", "development", "torch", "bootstrap"):
+        for name in ("runtime", "development", "torch", "bootstrap"):
             resolve((name,), REQUIREMENTS / f"{name}.txt", *hashed)
+        # bpy is for one Python alone, yet uv tries it beside what newer ones take as well.
+        resolve(
+            ("blender",),
+            REQUIREMENTS / "blender.txt",
+            *UNIVERSAL,
+            "--generate-hashes",
+            "--constraint",
+            oldest,
+        )
         for name in TORCH_BUILDS:
             lock_torch(name, *hashed)
     unpacked = ("--no-deps", "--python-version", "3.10", "--generate-hashes")
     resolve(("models",), REQUIREMENTS / "models.txt", *unpacked)
     measure()
+
+
+def for_oldest_python(locked: str) -> str:
+    """The lines of a lock without those for newer Pythons than 3.11."""
+    lines = locked.splitlines(keepends=True)
+    return "".join(line for line in lines if not re.search(r"python_full_version >= '3\.1[2-9]'", line))
 
 
 def lock_torch(name: str, *options: str | Path) -> None:

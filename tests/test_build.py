@@ -150,6 +150,12 @@ def test_staged_extension_holds_no_training_code_nor_caches(staged):
     assert not names & {"train", "tests", "__pycache__", "builder", "runtime.in"}
 
 
+def test_what_only_newer_pythons_take_is_no_constraint_of_blender():
+    """bpy 4.5 wants a numpy below 2, but uv also tries it beside the numpy of Python 3.13."""
+    older = "numpy==1.26.4 ; python_full_version < '3.13'\npillow==13.0.0\n"
+    assert locks.for_oldest_python(f"{older}numpy==2.4.6 ; python_full_version >= '3.13'\n") == older
+
+
 def test_staged_extension_holds_the_locks_that_the_installer_reads(staged):
     names = {path.name for path in (staged / "requirements").iterdir()}
     assert {"runtime.txt", "torch.txt", "torch-cpu.txt", "models.txt", "sizes.json"} <= names
