@@ -38,6 +38,9 @@ NUM_STARTS, NUM_KEPT, NUM_LAST_STEPS = 6, (6, 6, 4, 4, 2, 2, 2, 2), 10
 NEAR_DEG = 12.0, 30.0
 """Angles of the camera, and of the field of view, within which two starts lead to the same end."""
 
+ASIDE_DEG, NUM_ASIDE_STEPS = 3.0, 4
+"""Azimuths beside the best one from which it is looked for again: a valley of costs is flat along them."""
+
 DAMPING, MOST_DAMPING = 1e-2, 10.0
 """Of the first step, as a share of the curvature (Levenberg and Marquardt), and where a search ends."""
 
@@ -76,6 +79,10 @@ def find_camera(bvh: Bvh, colours: Float[Tensor, "v 3"], picture: Float[Tensor, 
     search = _Search(bvh, colours, fine, _apart(placed[np.argsort(laid, kind="stable")]))
     for count in NUM_KEPT:
         search.keep(count)
+        search.step()
+    search.keep(1)
+    search = _Search(bvh, colours, fine, _beside(search.params[0]))
+    for _ in range(NUM_ASIDE_STEPS):
         search.step()
     search.keep(1)
     last = _Search(bvh, colours, finest, search.params)
@@ -136,6 +143,13 @@ def _apart(ordered: Float[np.ndarray, "k 6"]) -> Float[np.ndarray, "m 6"]:
         if all(max(step[:2]) > NEAR_DEG[0] or step[2] > NEAR_DEG[1] for step in steps):
             chosen.append(params)
     return np.stack(chosen[:NUM_STARTS])
+
+
+def _beside(params: Params) -> Float[np.ndarray, "3 6"]:
+    """The camera, and the same from a little to either side."""
+    aside = np.zeros((3, len(params)))
+    aside[1:, 1] = math.radians(ASIDE_DEG), -math.radians(ASIDE_DEG)
+    return np.clip(params + aside, LOWEST, HIGHEST)
 
 
 class _Search:
