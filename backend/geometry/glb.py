@@ -9,6 +9,7 @@ import io
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,10 +109,9 @@ def _material(parts: "_Parts", mesh: TexturedMesh | None) -> dict[str, object]:
     if mesh.normal_map is not None:
         pictures.append(mesh.normal_map)
         material["normalTexture"] = {"index": 1}
-    tree["images"] = [
-        {"bufferView": parts.add_view(png_bytes(picture), None), "mimeType": "image/png"}
-        for picture in pictures
-    ]
+    with ThreadPoolExecutor(max_workers=len(pictures)) as threads:
+        files = list(threads.map(png_bytes, pictures))
+    tree["images"] = [{"bufferView": parts.add_view(data, None), "mimeType": "image/png"} for data in files]
     tree["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}]
     tree["textures"] = [{"source": number, "sampler": 0} for number in range(len(pictures))]
     return tree
