@@ -83,22 +83,24 @@ def fine_mesh(shape: SparseShape, *, is_standing: bool = False) -> FineMesh:
         raise ArtifactError("The shape has no voxels; generate it again with another seed or picture")
     spanned = spanned_shell(shape)
     best = _closed(spanned, shape, NECKS[0], is_standing)
+    tunnels = num_tunnels(best.mesh)
     for neck in NECKS[1:]:
-        if num_tunnels(best.mesh) <= MAX_TUNNELS:
+        if tunnels <= MAX_TUNNELS:
             break
         wider = _closed(spanned, shape, neck, is_standing)
-        if num_tunnels(wider.mesh) < num_tunnels(best.mesh):
-            best = wider
-    return replace(best, mesh=with_colours(best.mesh, shape_colours(shape, best.mesh.vertices)))
+        if (fewer := num_tunnels(wider.mesh)) < tunnels:
+            best, tunnels = wider, fewer
+    calm = _calmed(best.mesh, best.base)
+    return replace(best, mesh=with_colours(calm, shape_colours(shape, calm.vertices)))
 
 
 def _closed(spanned: Float[Tensor, "x y z"], shape: SparseShape, neck: int, is_standing: bool) -> FineMesh:
-    """The surface without colours, hollows behind openings of twice `neck` voxels filled."""
+    """The rough surface without colours, hollows behind openings of twice `neck` voxels filled."""
     field = with_cavities_filled(spanned, shape, neck=neck)
     base = base_height(field) if is_standing else None
     if base is not None:
         field = cut_below(field, base)
-    return FineMesh(_surface(field, base), field, base)
+    return FineMesh(drop_specks(zero_level(field)), field, base)
 
 
 def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
@@ -108,7 +110,7 @@ def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
     """
     best = None
     for reach in FILLINGS:
-        mesh = fine.mesh if reach == 0 else _surface(with_tunnels_filled(fine.field, reach=reach), fine.base)
+        mesh = fine.mesh if reach == 0 else _with_tunnels_filled(fine, reach)
         simple = _within_budget(mesh, faces)
         if best is None or len(simple.faces) < len(best.faces):
             best = simple
@@ -122,9 +124,12 @@ def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
     return with_colours(turned, shape_colours(shape, turned.vertices).astype(np.float32))
 
 
-def _surface(field: Float[Tensor, "x y z"], base: float | None) -> Mesh:
-    """The smoothed zero level, flat where it stands."""
-    rough = drop_specks(zero_level(field))
+def _with_tunnels_filled(fine: FineMesh, reach: int) -> Mesh:
+    return _calmed(drop_specks(zero_level(with_tunnels_filled(fine.field, reach=reach))), fine.base)
+
+
+def _calmed(rough: Mesh, base: float | None) -> Mesh:
+    """The smoothed surface, flat where it stands."""
     calm = smooth(rough)
     return calm if base is None else flattened(calm, base, is_on_base(rough, base))
 
