@@ -57,17 +57,24 @@ def slopes(distance: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "2 h w"]:
 def detail(rgb: Float[Tensor, "*k 3 h w"], solid: Bool[Tensor, "*k h w"]) -> Float[Tensor, "*k 3 h w"]:
     """Colours less their local mean inside the outline: what light changes least."""
     weight = solid[..., None, :, :].to(rgb.dtype)
-    blur = _blur(weight.shape[-1], LOCAL_REACH * weight.shape[-1]).to(rgb)
+    size = weight.shape[-1]
+    blur = torch.from_numpy(blur_matrix(size, LOCAL_REACH * size, reaches=BLUR_REACHES)).to(rgb)
     means, total = (blur @ torch.cat([rgb * weight, weight], dim=-3) @ blur.T).split([3, 1], dim=-3)
     return (rgb - means / total.clamp_min(1e-3)) * weight
 
 
-@lru_cache(maxsize=4)
-def _blur(size: int, reach: float) -> Float[Tensor, "size size"]:
-    """A Gaussian blur as a matrix; nothing lies beyond the frame."""
-    offset = torch.arange(size)[:, None] - torch.arange(size)
-    kernel = torch.exp(-0.5 * (offset / reach).square()) * (offset.abs() <= int(BLUR_REACHES * reach + 0.5))
-    return kernel / kernel[size // 2].sum()
+@lru_cache(maxsize=16)
+def blur_matrix(size: int, deviation: float, *, reaches: float) -> Float[np.ndarray, "size size"]:
+    """A Gaussian blur along an axis as a matrix; nothing lies beyond the frame.
+
+    Args:
+        reaches: Deviations at which it ends.
+    """
+    radius = int(reaches * deviation + 0.5)
+    kernel = np.exp(-0.5 * np.square(np.arange(-radius, radius + 1) / deviation))
+    offset = np.arange(size)[:, None] - np.arange(size)
+    inside = np.abs(offset) <= radius
+    return np.where(inside, kernel[np.where(inside, offset + radius, 0)], 0.0) / kernel.sum()
 
 
 def eroded(solid: Bool[Tensor, "*k h w"], *, beyond: bool = False) -> Bool[Tensor, "*k h w"]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from backend.geometry.photo_target import outline_distance, rim, slopes
+from backend.geometry.photo_target import blur_matrix, outline_distance, rim, slopes
 
 REACHES = (0.2, 0.12, 0.08, 0.05, 0.035, 0.025)
 """Deviations, as shares of the picture, over which the outline's shifts are spread, one after the other."""
@@ -87,11 +87,9 @@ def _spread(
 ) -> Shift:
     """Steps at the outline, averaged over a neighbourhood and fading far from the outline."""
 
-    def blurred(values: np.ndarray) -> np.ndarray:
-        image = np.zeros(edge.shape)
-        image[edge] = values
-        return ndimage.gaussian_filter(image, reach, mode="constant", truncate=4)
-
-    total = blurred(weights)
+    blur = blur_matrix(len(edge), reach, reaches=4.0)
+    images = np.zeros((3, *edge.shape))
+    images[:, edge] = weights, *(steps * weights)
+    total, *shifts = blur @ images @ blur.T
     floor = fade / (reach * np.sqrt(2 * np.pi))
-    return np.stack([blurred(axis * weights) for axis in steps]) / (total + floor * np.exp(-total / floor))
+    return np.stack(shifts) / (total + floor * np.exp(-total / floor))
