@@ -38,8 +38,9 @@ NUM_STARTS, NUM_KEPT, NUM_LAST_STEPS = 6, (6, 6, 4, 4, 2, 2, 2, 2), 10
 NEAR_DEG = 12.0, 30.0
 """Angles of the camera, and of the field of view, within which two starts lead to the same end."""
 
-ASIDE_DEG, NUM_ASIDE_STEPS = 3.0, 4
-"""Azimuths beside the best one from which it is looked for again: a valley of costs is flat along them."""
+ASIDE_DEG, NUM_ASIDE_STEPS = (3.0, 6.0), 4
+"""Azimuths and fields of view beside the best ones from which they are looked for again: valleys of costs are
+flat along them."""
 
 DAMPING, MOST_DAMPING = 1e-2, 10.0
 """Of the first step, as a share of the curvature (Levenberg and Marquardt), and where a search ends."""
@@ -145,10 +146,11 @@ def _apart(ordered: Float[np.ndarray, "k 6"]) -> Float[np.ndarray, "m 6"]:
     return np.stack(chosen[:NUM_STARTS])
 
 
-def _beside(params: Params) -> Float[np.ndarray, "3 6"]:
-    """The camera, and the same from a little to either side."""
-    aside = np.zeros((3, len(params)))
-    aside[1:, 1] = math.radians(ASIDE_DEG), -math.radians(ASIDE_DEG)
+def _beside(params: Params) -> Float[np.ndarray, "5 6"]:
+    """The camera, and the same from a little to either side, also through another lens."""
+    aside = np.zeros((5, len(params)))
+    aside[1:, 1] = np.radians(ASIDE_DEG[0]) * np.array([1, -1, 1, -1])
+    aside[3:, 2] = np.radians(ASIDE_DEG[1]) * np.array([1, -1])
     return np.clip(params + aside, LOWEST, HIGHEST)
 
 
