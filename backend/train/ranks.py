@@ -71,10 +71,12 @@ def join() -> Ranks:
 
 
 def leave() -> None:
-    """Part from the other processes when all are done: one that is gone early makes the others abort."""
+    """Wait until all are done: a process that is gone early makes the others abort.
+
+    The group is left to the end of the process: gloo's threads abort it now and then when it is destroyed.
+    """
     if dist.is_initialized():
         dist.barrier()
-        dist.destroy_process_group()
 
 
 def current() -> Ranks:
