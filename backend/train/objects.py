@@ -3,7 +3,7 @@
 Everything depends on the seed alone. Legend: `p` parts, `v` vertices, `f` faces, `b` scenes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from backend.errors import ConfigError
 from backend.train.bank import MeshBank, Textures, join_textures, mesh_bank, pack_textures, ranges
-from backend.train.changes import Changes, SourceConfig, random_changes, unchanged
+from backend.train.changes import Changes, SourceConfig, bent, random_changes, unchanged
 from backend.train.pack import RADIUS, group_weight, read_pack, stable_share
 from backend.train.patterns import pattern_bank
 from backend.train.procedural import random_compositions
@@ -89,7 +89,14 @@ class ObjectSource:
         scene = torch.repeat_interleave(torch.arange(count), number)
         mesh = torch.multinomial(self._weights, len(scene), replacement=True, generator=generator)
         changes = random_changes(scene, number, self.config, generator)
-        return _mesh_parts(self._bank, mesh, scene, changes)
+        first = int(torch.randint(self.config.patterns, (), generator=generator))
+        return self._repainted(_mesh_parts(self._bank, mesh, scene, changes), changes, first)
+
+    def _repainted(self, parts: _Parts, changes: Changes, first: int) -> _Parts:
+        """Patterns instead of textures where the changes say so, another for each texture."""
+        is_painted = changes.is_repainted.to(self.device)[parts.face_part]
+        pattern = self._first_pattern + (parts.face_texture + first) % self.config.patterns
+        return replace(parts, face_texture=torch.where(is_painted, pattern, parts.face_texture))
 
     def _procedural(self, count: int, first_scene: int, generator: torch.Generator) -> _Parts:
         made = random_compositions(count, self.config.patterns, generator)
@@ -141,8 +148,11 @@ def _mesh_parts(
     vertex, owner = ranges(first, count)
     linear = world[:, :, :3]
     cofactor = torch.linalg.inv(linear).transpose(1, 2)
-    vertices = torch.einsum("vij,vj->vi", linear[owner], bank.vertices[vertex]) + world[owner, :, 3]
-    normals = torch.einsum("vij,vj->vi", cofactor[owner], bank.normals[vertex])
+    vertices, normals = bank.vertices[vertex], bank.normals[vertex]
+    if bool(changes.bend.any()):
+        vertices, normals = bent(vertices, normals, changes.bend.to(device)[owner])
+    vertices = torch.einsum("vij,vj->vi", linear[owner], vertices) + world[owner, :, 3]
+    normals = torch.einsum("vij,vj->vi", cofactor[owner], normals)
     face, face_owner = ranges(*bank.face_range[mesh].unbind(dim=1))
     shift = count.cumsum(0) - count - first
     return _Parts(

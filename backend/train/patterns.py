@@ -132,3 +132,13 @@ def pattern_colours(
     """Affine maps from a pattern's channels to sRGB; `grain` is the strength of the noise."""
     noise = grain[:, None].expand(-1, 3)
     return torch.stack([first - base, second - base, noise, base - noise / 2], dim=2)
+
+
+def random_colours(count: int, generator: torch.Generator) -> Float[Tensor, "n 3"]:
+    """sRGB colours of all hues; a third are nearly grey, as many things are."""
+    hue = torch.rand(count, 1, generator=generator)
+    value = 1 - 0.9 * torch.rand(count, 1, generator=generator) ** 1.5
+    saturation = torch.rand(count, 1, generator=generator)
+    saturation = torch.where(torch.rand(count, 1, generator=generator) < 0.35, 0.12 * saturation, saturation)
+    wheel = ((hue + torch.tensor([0.0, 2 / 3, 1 / 3])) % 1 * 6 - 3).abs().sub(1).clamp(0, 1)
+    return value * (1 - saturation * (1 - wheel))

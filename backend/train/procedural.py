@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from backend.train.patterns import pattern_colours
+from backend.train.patterns import pattern_colours, random_colours
 from backend.train.primitives import Primitives, random_primitives
 
 SLOTS = 9
@@ -248,13 +248,3 @@ def _colours(count: int, generator: torch.Generator) -> Float[Tensor, "s k 3 4"]
     return pattern_colours(base, picks[1].reshape(-1, 3), picks[2].reshape(-1, 3), grain).view(
         count, SLOTS, 3, 4
     )
-
-
-def random_colours(count: int, generator: torch.Generator) -> Float[Tensor, "n 3"]:
-    """sRGB colours of all hues; a third are nearly grey, as many things are."""
-    hue = torch.rand(count, 1, generator=generator)
-    value = 1 - 0.9 * torch.rand(count, 1, generator=generator) ** 1.5
-    saturation = torch.rand(count, 1, generator=generator)
-    saturation = torch.where(torch.rand(count, 1, generator=generator) < 0.35, 0.12 * saturation, saturation)
-    wheel = ((hue + torch.tensor([0.0, 2 / 3, 1 / 3])) % 1 * 6 - 3).abs().sub(1).clamp(0, 1)
-    return value * (1 - saturation * (1 - wheel))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from diffusers.models.resnet import ResnetBlock2D
 from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor, nn
@@ -15,7 +14,6 @@ from backend.geometry.cameras import sheet_from_views
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
 from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from backend.models.multiview import MultiviewConfig, MultiviewNet, ViewCondition
-from backend.models.picture_volume import EmbeddedBlock
 from backend.models.precision import half_precision
 from backend.models.weights import load_network
 from backend.stages.views import (
@@ -25,7 +23,7 @@ from backend.stages.views import (
     resized,
     sample_latents,
 )
-from backend.train.compiling import add_compile_argument, compile_blocks
+from backend.train.compiling import add_compile_argument, compile_norms
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.objects import ObjectSource
 from backend.train.pictures import (
@@ -286,7 +284,7 @@ def run(args: argparse.Namespace) -> int:
 
     net = channels_last(MultiviewNet(config).to(args.device))
     if args.compile:
-        compile_blocks(net, (ResnetBlock2D, EmbeddedBlock))
+        compile_norms(net)
     task = ViewsTask(
         vae,
         encoder,

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from diffusers.models.resnet import ResnetBlock2D
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ from backend.models.zero123 import Zero123Config, Zero123Net
 from backend.stages.novel_starter import NovelViewNetworks
 from backend.stages.novel_views import NovelSampling, sample_views
 from backend.stages.views import resized
-from backend.train.compiling import add_compile_argument, compile_blocks
+from backend.train.compiling import add_compile_argument, compile_norms
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.novel_samples import NovelBatch, NovelSample, collate, novel_samples
 from backend.train.objects import ObjectSource
@@ -217,7 +216,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"the tiles of these weights are not of {args.size} pixels; leave out --size")
     channels_last(nets.vae)
     if args.compile:
-        compile_blocks(net, (ResnetBlock2D,))
+        compile_norms(net)
     train = ObjectSource(args.pack, split="train", device=args.device)
     held_out = ObjectSource(args.pack, split="val", device=args.device)
     shoot = OrbitStudio(train, net.config.layout, args.size, faults=True)

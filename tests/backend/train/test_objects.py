@@ -1,5 +1,6 @@
 """The supply of training objects: deterministic, separated into splits, well-formed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch.testing import assert_close
 
 from backend.errors import ConfigError
 from backend.train.__main__ import main
-from backend.train.changes import SourceConfig
+from backend.train.changes import MAX_BEND, SourceConfig, bent, random_changes
 from backend.train.colours import colour_changes, linear_from_srgb, srgb_from_linear
 from backend.train.objects import ObjectSource, normalised
 from backend.train.pack import RADIUS, read_pack
@@ -64,6 +65,38 @@ def test_every_scene_is_centred_and_fills_the_sphere(tiny_pack: Path, procedural
     assert bool(
         (soup.scene[soup.faces.long()].amax(dim=1) == soup.scene[soup.faces.long()].amin(dim=1)).all()
     )
+
+
+def bends(count: int) -> torch.Tensor:
+    config = SourceConfig(bent=1.0)
+    alone = torch.ones(count, dtype=torch.long)
+    return random_changes(torch.arange(count), alone, config, torch.Generator().manual_seed(0)).bend
+
+
+def test_a_bend_never_folds_a_mesh_over_itself():
+    points = torch.randn(400, 3, generator=torch.Generator().manual_seed(1))
+    points = RADIUS * points / points.norm(dim=1, keepdim=True)
+    jacobian = torch.eye(3) + 2 * torch.einsum("bkij,pj->bpki", bends(50), points)
+    assert float(torch.linalg.det(jacobian).min()) > 0
+    assert 0.3 * MAX_BEND < float((jacobian - torch.eye(3)).norm(dim=(2, 3)).max()) <= MAX_BEND
+
+
+def test_normals_of_a_bent_plane_stay_square_to_it():
+    corner = torch.tensor([0.2, -0.1, 0.3])
+    bend = bends(1)
+    up = torch.tensor([[0.0, 0.0, 1.0]])
+    _, normal = bent(corner[None], up, bend)
+    along = torch.func.jacrev(lambda point: bent(point[None], up, bend)[0][0])(corner)
+    assert_close(normal @ along[:, :2], torch.zeros(1, 2), atol=1e-6, rtol=0)
+
+
+def test_repainted_meshes_show_patterns_alone(tiny_pack: Path):
+    config = SourceConfig(patterns=11, procedural=0.0, repainted=1.0)
+    source = ObjectSource(tiny_pack, split="train", device="cpu", config=config)
+    painted = set(source.soup(8, seed=0).face_texture.tolist())
+    own = ObjectSource(tiny_pack, split="train", device="cpu", config=replace(config, repainted=0.0))
+    assert not painted & set(own.soup(8, seed=0).face_texture.tolist())
+    assert len(painted) > 1
 
 
 def test_colour_changes_keep_colours_when_neutral():
