@@ -48,8 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except One2345Error as error:
         log.error("%s", error)  # noqa: TRY400 - one sentence for a person, no traceback
         return 1
-    leave()
-    return code
+    return leave(code)
 
 
 if __name__ == "__main__":

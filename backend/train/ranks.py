@@ -4,7 +4,9 @@ Started with `python -m torch.distributed.run --nproc-per-node N -m backend.trai
 the first of one, and none of this does anything.
 """
 
+import logging
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -70,13 +72,19 @@ def join() -> Ranks:
     return current()
 
 
-def leave() -> None:
-    """Wait until all are done: a process that is gone early makes the others abort.
+def leave(code: int) -> int:
+    """Wait until all are done, then end the process with `code`; a process by itself goes on and gets `code` back.
 
-    The group is left to the end of the process: gloo's threads abort it now and then when it is destroyed.
+    The process ends without Python's and C++'s own endings: in those, with the group destroyed or not, gloo's
+    threads abort it now and then ("terminate called without an active exception").
     """
-    if dist.is_initialized():
-        dist.barrier()
+    if not dist.is_initialized():
+        return code
+    dist.barrier()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def current() -> Ranks:

@@ -64,5 +64,4 @@ def run(seeds: tuple[int, ...], out: Path) -> dict[str, float]:
 if __name__ == "__main__":
     ranks = join()
     scores = run((ranks.seed(0),), Path(sys.argv[1]))
-    leave()
-    sys.exit(0 if bool(scores) == ranks.is_first else 1)
+    sys.exit(leave(0 if bool(scores) == ranks.is_first else 1))
