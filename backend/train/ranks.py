@@ -73,10 +73,10 @@ def join() -> Ranks:
 
 
 def leave(code: int) -> int:
-    """Wait until all are done, then end the process with `code`; a process by itself goes on and gets `code` back.
+    """Wait until all are done, then end the process with `code`; alone, return it.
 
-    The process ends without Python's and C++'s own endings: in those, with the group destroyed or not, gloo's
-    threads abort it now and then ("terminate called without an active exception").
+    Python and C++ do not end it: there, with the group destroyed or not, gloo's threads abort the process
+    now and then ("terminate called without an active exception").
     """
     if not dist.is_initialized():
         return code
