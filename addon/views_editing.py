@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
+import numpy as np
 from mathutils import Matrix
 
-from ..backend.protocol import NUM_TILES, STAGE_FILES, Request, Stage
+from ..backend.protocol import NUM_TILES, REROLLED_FILE, STAGE_FILES, Request, Stage
 from . import rework, views_cameras, views_sheet
 from .errors import SourceError
 from .frames import frame_of
+from .importer import packed_image
 from .job import Job
+from .png import encode_steps
 from .properties import current_scene
 from .rework import JOB, RESULT, Origin
 from .steps import Steps
@@ -133,9 +136,7 @@ def reroll(
             context, origin, reroll=tuple(numbers), reroll_seed=seed, stop_after=Stage.VIEWS
         )
 
-    return rework.start(
-        context, origin, prepare, deliver=lambda job: _take_rerolled(job, root, numbers), wait=wait
-    )
+    return rework.start(context, origin, prepare, deliver=lambda job: _take_rerolled(job, root), wait=wait)
 
 
 def continue_from(context: bpy.types.Context, sheet: bpy.types.Image, *, wait: bool = False) -> str:
@@ -180,18 +181,45 @@ def _open_sheet(job_id: str) -> bpy.types.Image | None:
     return next((sheet for sheet in sheets if job_id in (sheet.get(ROOT), rework.job_of(sheet))), None)
 
 
-def _take_rerolled(job: Job, root: str, numbers: Sequence[int]) -> Steps[None]:
+def _take_rerolled(job: Job, root: str) -> Steps[None]:
     """Show the new views beside the others as they are now: the artist may have painted on meanwhile."""
-    drawn = views_sheet.read(job.folder / STAGE_FILES[Stage.VIEWS][0])
-    yield
+    drawn = yield from _drawn_tiles(job)
+    room = yield from views_sheet.room_for(_sheet_to_replace(job, root))
+    room_after = yield from views_sheet.room_for(_sheet_to_replace(job, root))
+    while True:
+        old = _sheet_to_replace(job, root)
+        before, is_linear = views_sheet.floats_of(old, room), old.is_float
+        yield
+        pixels = yield from views_sheet.pixels_from(before, is_linear=is_linear)
+        side = views_sheet.tile_px(pixels)  # the artist may have scaled the sheet
+        for number, tile in drawn.items():
+            views_sheet.tile(pixels, number)[:] = views_sheet.fitted(tile, side)
+        png = yield from encode_steps(pixels)
+        old = _sheet_to_replace(job, root)
+        if views_sheet.is_same(views_sheet.floats_of(old, room_after), before):  # else there is a new stroke
+            break
+    _take_over(old, packed_image(old.name, png), job_id=job.id)
+    bpy.ops.ed.undo_push(message="Re-roll Views")
+
+
+def _drawn_tiles(job: Job) -> "Steps[dict[int, views_sheet.Pixels]]":
+    """The tiles that a job has drawn, by number; a sheet takes Blender ten times as long to read."""
+    tiles = {}
+    for number in job.request.reroll:
+        path = job.folder / REROLLED_FILE.format(number)
+        try:
+            tiles[number] = np.load(path)
+        except (OSError, ValueError) as error:
+            raise SourceError(tr("The folder {folder} is gone or damaged.", folder=job.folder)) from error
+        yield
+    return tiles
+
+
+def _sheet_to_replace(job: Job, root: str) -> bpy.types.Image:
     old = _open_sheet(root)
     if old is None:
         raise SourceError(tr("The sheet is gone; the new views are in {folder}.", folder=job.folder))
-    pixels = views_sheet.pixels_of(old)
-    for number in numbers:
-        views_sheet.tile(pixels, number)[:] = views_sheet.tile(drawn, number)
-    _take_over(old, views_sheet.new_image(old.name, pixels), job_id=job.id)
-    bpy.ops.ed.undo_push(message="Re-roll Views")
+    return old
 
 
 def _new_sheet(

@@ -11,12 +11,16 @@ import bpy
 import numpy as np
 
 from ..backend.protocol import NUM_TILES
+from . import png
 from .errors import SourceError
+from .importer import packed_image
+from .steps import Steps, finish
 from .texts import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float32]
     Pixels = NDArray[np.uint8]
 
 COLUMNS = 2
@@ -30,33 +34,66 @@ def pixels_of(image: bpy.types.Image) -> "Pixels":
     Raises:
         SourceError: it holds no picture.
     """
+    return finish(pixels_from(floats_of(image), is_linear=image.is_float))
+
+
+def room_for(image: bpy.types.Image) -> "Steps[Floats]":
+    """An array for `floats_of`, with all of its memory, which takes longer to get than to fill."""
+    width, height = image.size
+    room = np.empty((height, width, image.channels), dtype=np.float32)
+    for top in range(0, height, png.BAND_ROWS):
+        room[top : top + png.BAND_ROWS] = 0
+        yield
+    return room
+
+
+def floats_of(image: bpy.types.Image, room: "Floats | None" = None) -> "Floats":
+    """The same as Blender holds it, height x width x channels, rows from the bottom up.
+
+    Args:
+        room: An array for it, which is used if the image still has that size.
+
+    Raises:
+        SourceError: it holds no picture.
+    """
     if not image.has_data:
         try:
             image.update()  # makes Blender load the picture, or raise
         except RuntimeError as error:
             raise SourceError(tr("{name} holds no picture. Choose another.", name=image.name)) from error
     width, height = image.size
-    flat = np.empty(width * height * image.channels, dtype=np.float32)
-    image.pixels.foreach_get(flat)
-    values = flat.reshape(height, width, image.channels)[::-1]
-    if image.is_float:
-        values = _srgb(values)
-    return np.rint(_rgba(values).clip(0, 1) * 255).astype(np.uint8)
+    shape = (height, width, image.channels)
+    floats = room if room is not None and room.shape == shape else np.empty(shape, dtype=np.float32)
+    image.pixels.foreach_get(floats.reshape(-1))
+    return floats
 
 
-def fill(image: bpy.types.Image, pixels: "Pixels") -> None:
-    """Put pixels into an image of the same size, and keep them in the .blend file."""
-    image.pixels.foreach_set((pixels[::-1].astype(np.float32) / 255).ravel())
-    image.update()
-    image.pack()
+def pixels_from(floats: "Floats", *, is_linear: bool) -> "Steps[Pixels]":
+    """Pixels of what `floats_of` gives.
+
+    Args:
+        is_linear: Colours are linear and premultiplied, as Blender holds deep pictures.
+    """
+    pixels = np.empty((*floats.shape[:2], 4), dtype=np.uint8)
+    for top in range(0, len(floats), png.BAND_ROWS):
+        band = slice(top, top + png.BAND_ROWS)
+        values = _rgba(floats[::-1][band])
+        pixels[band] = np.rint((_srgb(values) if is_linear else values).clip(0, 1) * 255)
+        yield
+    return pixels
+
+
+def is_same(one: "Floats", other: "Floats") -> bool:
+    """Whether two sheets are equal; by two numbers at once, which takes a third of the time."""
+    if one.shape != other.shape:
+        return False
+    first, second = (floats.reshape(-1).view(np.uint64) for floats in (one, other))
+    return np.array_equal(first, second)
 
 
 def new_image(name: str, pixels: "Pixels") -> bpy.types.Image:
-    """Make an image of the .blend file."""
-    height, width, _ = pixels.shape
-    image = bpy.data.images.new(name, width, height, alpha=True)
-    fill(image, pixels)
-    return image
+    """Make an image that is kept in the .blend file."""
+    return packed_image(name, finish(png.encode_steps(pixels)))
 
 
 def read(path: Path) -> "Pixels":
@@ -81,16 +118,10 @@ def write(pixels: "Pixels", path: Path) -> None:
     Raises:
         SourceError: the place cannot be written.
     """
-    height, width, _ = pixels.shape
-    image = bpy.data.images.new(path.stem, width, height, alpha=True)
     try:
-        image.pixels.foreach_set((pixels[::-1].astype(np.float32) / 255).ravel())
-        image.filepath_raw, image.file_format = str(path), "PNG"
-        image.save()
-    except RuntimeError as error:
+        path.write_bytes(finish(png.encode_steps(pixels)))
+    except OSError as error:
         raise SourceError(tr("Cannot write {path}.", path=path)) from error
-    finally:
-        bpy.data.images.remove(image)
 
 
 def tile_px(pixels: "Pixels") -> int:
@@ -140,7 +171,7 @@ def _scaled(picture: "Pixels", size: tuple[int, int]) -> "Pixels":
     return np.concatenate([colours.clip(0, 255), small[..., 3:]], axis=2).astype(np.uint8)
 
 
-def _rgba(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
+def _rgba(values: "Floats") -> "Floats":
     """Pictures of one to four channels as four."""
     channels = values.shape[2]
     if channels == 4:
@@ -150,9 +181,9 @@ def _rgba(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
     return np.concatenate([colours, alpha], axis=2)
 
 
-def _srgb(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
+def _srgb(values: "Floats") -> "Floats":
     """Linear, premultiplied floats, as Blender holds deep pictures, as straight sRGB."""
-    alpha = values[..., 3:] if values.shape[2] == 4 else np.ones_like(values[..., :1])
+    alpha = values[..., 3:]
     linear = np.clip(values[..., :3] / np.maximum(alpha, 1e-6), 0, 1)
     curved = np.where(linear <= _LINEAR_LIMIT, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.concatenate([curved * (alpha > 0), alpha], axis=2).astype(np.float32)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from backend.artifacts import COARSE, SparseShape
 from backend.errors import ArtifactError
 from backend.geometry.cameras import SHEET_COLUMNS, SHEET_ROWS, sheet_from_views, views_from_sheet
 from backend.images import read_rgba
+from backend.storage import part_of, put_in_place
 
 MIN_TILE_PX = 16
 _DAMAGES = (
@@ -29,8 +30,19 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 def write_rgba(picture: Float[Tensor, "4 h w"], path: Path) -> None:
     """Write a straight-alpha sRGB picture in [0, 1] as an 8-bit PNG."""
+    Image.fromarray(_bytes_of(picture), "RGBA").save(path, format="PNG")
+
+
+def _bytes_of(picture: Float[Tensor, "4 h w"]) -> UInt8[np.ndarray, "h w 4"]:
     values = (picture.clamp(0, 1) * 255).round().to(torch.uint8)
-    Image.fromarray(values.permute(1, 2, 0).contiguous().numpy(), "RGBA").save(path, format="PNG")
+    return values.permute(1, 2, 0).contiguous().numpy()
+
+
+def write_tile(view: Float[Tensor, "4 h w"], path: Path) -> None:
+    """Write one view as plain numbers, the same as on a sheet (`REROLLED_FILE`)."""
+    with part_of(path).open("wb") as file:
+        np.save(file, _bytes_of(view), allow_pickle=False)
+    put_in_place(part_of(path), path)
 
 
 def read_matte(path: Path) -> Float[Tensor, "4 h w"]:

@@ -113,6 +113,9 @@ NORMALS_FILE = "normals.png"
 CAMERAS_FILE = "cameras.json"
 """What the stage views of One-2-3-45 leaves beside its sheet: layout and cameras (`backend/view_sets.py`)."""
 
+REROLLED_FILE = "rerolled-{}.npy"
+"""Tiles that `reroll` has drawn anew, by number: height x width x 4, as on the sheet, but read in no time."""
+
 RETEXTURED_FILE = "retextured.glb"
 """What a request with `edited` leaves in the job's folder; no stage, so the job can go on as before."""
 

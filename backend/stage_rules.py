@@ -10,6 +10,7 @@ from backend.artifact_files import (
     write_occupancy,
     write_rgba,
     write_shape,
+    write_tile,
     write_views,
 )
 from backend.errors import ArtifactError, OnStep, share_of
@@ -24,7 +25,7 @@ from backend.models.colour_field import save_field
 from backend.models.occupancy import OccupancyConfig, OccupancyNet
 from backend.models.shape import ShapeConfig, ShapeNet
 from backend.one2345 import make_neural_shape, make_view_set, neural_shape_settings, view_set_settings
-from backend.protocol import NORMALS_FILE, Engine, Json, Stage
+from backend.protocol import NORMALS_FILE, REROLLED_FILE, Engine, Json, Stage
 from backend.stages.matte import framed, isolate
 from backend.stages.mesh import extract_mesh
 from backend.stages.occupancy import generate_occupancy
@@ -65,6 +66,8 @@ def _make_views(work: Work, paths: Sequence[Path], on_step: OnStep) -> None:
         views = redraw_views(
             picture, work.views(), view_model(work), tiles=tiles, seed=seed, config=config, on_step=steps
         )
+        for tile in tiles:
+            write_tile(views[tile], work.job.folder / REROLLED_FILE.format(tile + 1))
     else:
         views = generate_views(picture, view_model(work), seed=seed, config=config, on_step=steps)
     write_views(views, paths[0])

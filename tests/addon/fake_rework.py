@@ -27,6 +27,8 @@ def run_job(submit, assets):
             is_rolled = stage == "views" and request["reroll"]
             if (assets / name).exists() and (is_rolled or not (folder / name).exists()):
                 shutil.copyfile(assets / name, folder / name)
+        for number in request["reroll"] if stage == "views" else ():
+            shutil.copyfile(assets / f"rerolled-{number}.npy", folder / f"rerolled-{number}.npy")
         send("stage_done", job=job, stage=stage, paths=[], seconds=0.25, reused=False)
     shutil.copyfile(assets / "report.json", folder / "report.json")
     report = json.loads((assets / "report.json").read_text())

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from backend.geometry.cameras import STARTER_RIG
-from backend.protocol import Request
+from backend.protocol import NUM_TILES, REROLLED_FILE, Request
 from backend.records import to_data
-from tests.addon.extension import glb, importer, jobs
+from tests.addon.extension import glb, importer, jobs, views_sheet
 
 JOB = "20260101-120000-toy"
 FAKE = Path(__file__).with_name("fake_rework.py")
@@ -46,6 +46,8 @@ def assets(tmp_path, subject):
     for name in ("mesh.glb", "textured.glb"):
         shutil.copyfile(subject, folder / name)
     Image.fromarray(sheet(2)).save(folder / "views.png")
+    for number in range(1, NUM_TILES + 1):
+        np.save(folder / REROLLED_FILE.format(number), views_sheet.tile(sheet(2), number))
     np.savez_compressed(folder / "occupancy.npz", occupied=ball().astype(np.uint8))
     report = {"rig": asdict(STARTER_RIG), "weights": {"name": "starter", "licence": "Apache-2.0"}}
     (folder / "report.json").write_text(json.dumps(report))

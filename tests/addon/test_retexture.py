@@ -64,7 +64,7 @@ def test_a_result_is_painted_where_it_was_made_from_the_open_sheet(result, job_f
     view = views_editing.sheet_of(bpy.context)
     pixels = views_sheet.pixels_of(view)
     pixels[:4] = 7
-    views_sheet.fill(view, pixels)
+    views_editing.change(bpy.context, view, pixels)
     before = painted(result)
     assert bpy.ops.one2345.retexture() == {"FINISHED"}
     job = newest()

@@ -16,7 +16,9 @@ from tests.addon.extension import (
     views_editing,
     views_sheet,
 )
+from tests.addon.extension import steps as steps_module
 from tests.addon.reworking import JOB, TILE, assets, job_folder, newest, png_pixels, result, seen, sheet
+from tests.addon.stopwatch import TICK_S, ticks_of
 
 pytestmark = pytest.mark.blender
 
@@ -194,6 +196,45 @@ def test_a_rerolled_tile_is_shown_beside_the_others_as_they_are(result, job_fold
     assert newest().request.reroll == ()
     np.testing.assert_array_equal(png_pixels(newest().folder / "views.png"), pixels)
     assert newest().placement.aligned_to == "toy"
+
+
+@pytest.mark.parametrize("num_steps", [1, 4, 6, 8, 10])
+def test_what_is_painted_while_new_tiles_come_in_is_kept(result, num_steps):
+    open_views()
+    bpy.ops.one2345.reroll_tiles(tiles=chosen(3))
+    steps = views_editing._take_rerolled(newest(), JOB)
+    for _ in range(num_steps):
+        next(steps)
+    image = current_sheet()
+    painted = views_sheet.pixels_of(image)
+    views_sheet.tile(painted, 5)[:] = (1, 2, 3, 255)
+    image.pixels.foreach_set((painted[::-1].astype(np.float32) / 255).ravel())
+    steps_module.finish(steps)
+    np.testing.assert_array_equal(views_sheet.pixels_of(current_sheet()), painted)
+
+
+def test_new_tiles_fit_a_sheet_that_was_scaled_meanwhile(result):
+    image = open_views()
+    image.scale(4 * TILE, 6 * TILE)
+    bpy.ops.one2345.reroll_tiles(tiles=chosen(4))
+    assert tuple(current_sheet().size) == (4 * TILE, 6 * TILE)
+
+
+def test_new_tiles_come_in_by_ticks_that_nobody_feels(result):
+    """A sheet as large as the networks for 320 pixels draw it, and as a file no smaller."""
+    image = open_views()
+    coarse = np.random.default_rng(0).integers(0, 256, (240, 160, 4), dtype=np.uint8)
+    large = coarse.repeat(4, axis=0).repeat(4, axis=1)
+    views_editing.change(bpy.context, image, large)
+    bpy.ops.one2345.reroll_tiles(tiles=chosen(2, 5))
+    for number in (2, 5):
+        drawn = views_sheet.tile(large, number)[::-1]
+        np.save(newest().folder / protocol.REROLLED_FILE.format(number), drawn)
+    longest = []
+    for _ in range(5):
+        current_sheet().update()  # which shows it
+        longest.append(max(ticks_of(views_editing._take_rerolled(newest(), JOB))))
+    assert min(longest) < TICK_S, longest
 
 
 def test_a_reroll_without_a_seed_draws_another_one_each_time(result):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from backend.errors import ArtifactError, Cancelled
-from backend.protocol import Progress, ProtocolError, Request, Stage
+from backend.protocol import REROLLED_FILE, Progress, ProtocolError, Request, Stage
 from tests.backend.quick import run_job
 
 TILE = 32
@@ -57,6 +57,13 @@ def test_only_the_named_tiles_change_and_what_follows_is_made_anew(finished, fol
     assert changed(finished, folder) == [2, 5]
     assert found.pop("matte") == "reused"
     assert set(found.values()) == {"made"}
+
+
+def test_the_drawn_tiles_lie_beside_the_sheet(folder, base):
+    run(folder, **base, reroll=(2, 5), stop_after=Stage.VIEWS)
+    for number in (2, 5):
+        drawn = np.load(folder / REROLLED_FILE.format(number))
+        np.testing.assert_array_equal(drawn, tiles(folder)[number - 1])
 
 
 def test_same_seed_draws_the_same_tile_and_another_one_does_not(finished, tmp_path, base):
