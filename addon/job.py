@@ -1,6 +1,7 @@
 """What a job is: its settings, its life cycle, how far it is, and how long it will take."""
 
 import enum
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -176,14 +177,14 @@ class Job:
 
     def _done(self, now: float) -> float:
         """What is done, in the unit of `expected`; a stage without steps goes on by the clock."""
-        done = sum(self.expected.get(stage, 0.0) for stage in self.finished)
+        done = [self.expected.get(stage, 0.0) for stage in self.finished]
         if self.stage is None or self.stage in self.finished:
-            return done
+            return math.fsum(done)
         share = self.expected.get(self.stage, 0.0)
         part = self.step / self.total if self.total else 0.0
         if self.is_measured and share:
             part = max(part, min((now - self.stage_started) / share, _MAX_BY_CLOCK))
-        return done + share * part
+        return math.fsum([*done, share * part])  # rounded once, or the whole would fall by a hair
 
     def move(self, state: JobState) -> None:
         """Go to another state."""
