@@ -17,6 +17,7 @@ from backend.geometry.cameras import (
     sheet_from_views,
 )
 from backend.models.blocks3d import narrow_norms
+from backend.models.image_encoder import PictureFeatures
 from backend.models.picture_volume import PictureVolume, VolumeConfig
 from backend.models.reference_attention import ReferenceBank, install_reference_attention
 from backend.models.view_unet import RAY_CHANNELS, build_unet, camera_rays, check_levels
@@ -100,24 +101,21 @@ class ViewCondition:
 
     Attributes:
         picture: Latents of the input picture, as `ViewAutoencoder.encode` gives them.
-        embedding: The image encoder's embedding of it; zeros stand for none.
+        features: The image encoder's of it; zeros stand for none.
     """
 
     picture: Float[Tensor, "b c h w"]
-    embedding: Float[Tensor, "b e"]
+    features: PictureFeatures
 
     def kept(self, keep: Bool[Tensor, " b"], *, empty: Float[Tensor, "1 c h w"]) -> "ViewCondition":
         """The same where `keep` says so; elsewhere the `empty` picture and nothing of it."""
-        return ViewCondition(
-            torch.where(keep[:, None, None, None], self.picture, empty),
-            self.embedding * keep[:, None],
-        )
+        picture = torch.where(keep[:, None, None, None], self.picture, empty)
+        return ViewCondition(picture, self.features.kept(keep))
 
     def after(self, first: "ViewCondition") -> "ViewCondition":
         """One batch: `first`, then this."""
-        return ViewCondition(
-            torch.cat([first.picture, self.picture]), torch.cat([first.embedding, self.embedding])
-        )
+        picture = torch.cat([first.picture, self.picture])
+        return ViewCondition(picture, self.features.after(first.features))
 
 
 class MultiviewNet(nn.Module):
@@ -154,7 +152,7 @@ class MultiviewNet(nn.Module):
         """
         if self.volume is None:
             return self.rays.new_zeros(len(condition.picture), 0, *self.config.canvas[1:])
-        return self.volume(condition.picture, condition.embedding)
+        return self.volume(condition.picture, condition.features)
 
     def forward(
         self,
@@ -174,7 +172,7 @@ class MultiviewNet(nn.Module):
             hint: What `hint` says of the condition, where it is at hand.
         """
         hint = self.hint(condition) if hint is None else hint
-        prompt = self.prompt + self.ramp[:, None] * condition.embedding[:, None]
+        prompt = self.prompt + self.ramp[:, None] * condition.features.embedding[:, None]
         bank = ReferenceBank(mode="record")
         self._run(self._reference_input(noisy_reference, condition.picture), timesteps, prompt, bank)
         bank.mode = "attend"

@@ -18,6 +18,7 @@ from backend.errors import ConfigError
 from backend.geometry.cameras import UNIT_RADIUS, Cameras, ViewRig, sheet_from_views
 from backend.models.blocks3d import zero_init
 from backend.models.fixed_sampling import FixedSampling
+from backend.models.image_encoder import PictureFeatures
 from backend.models.input_camera import CODE_CHANNELS, InputFrame
 
 OPACITY_GAIN = 64.0
@@ -34,6 +35,7 @@ class VolumeConfig:
         features: Channels drawn beside latents and opacity.
         depths: Samples along each ray.
         stride: Latents to a cell of the volume and to a pixel of what is drawn, along a side.
+        map_channels: Channels of the image encoder's map of the picture; 0 where it gives none.
     """
 
     picture_channels: int = 64
@@ -42,6 +44,7 @@ class VolumeConfig:
     depths: int = 20
     stride: int = 2
     norm_groups: int = 8
+    map_channels: int = 0
 
     def __post_init__(self) -> None:
         if not self.channels or self.depths < 2 or self.stride < 1:
@@ -49,7 +52,7 @@ class VolumeConfig:
 
 
 class PictureVolume(nn.Module):
-    """Draws the canvas of a rig from the latents and the embedding of one picture.
+    """Draws the canvas of a rig from the latents and the features of one picture.
 
     Args:
         config: Sizes.
@@ -71,6 +74,7 @@ class PictureVolume(nn.Module):
         cells = size // config.stride
         width, groups, first = config.picture_channels, config.norm_groups, config.channels[0]
         self.picture_in = nn.Conv2d(latent_channels, width, 3, padding=1)
+        self.map_in = zero_init(nn.Conv2d(config.map_channels, width, 1)) if config.map_channels else None
         self.picture_blocks = nn.ModuleList(
             [EmbeddedBlock(width, width, embedding, groups, 2) for _ in range(2)]
         )
@@ -100,10 +104,10 @@ class PictureVolume(nn.Module):
     def forward(
         self,
         picture: Float[Tensor, "b c h w"],
-        embedding: Float[Tensor, "b e"],
+        features: PictureFeatures,
     ) -> Float[Tensor, "b o hh ww"]:
         """A guess of the canvas's clean latents, then opacity and features."""
-        drawn = self.draw(self.build(picture, embedding))
+        drawn = self.draw(self.build(picture, features))
         if self.config.stride == 1:
             return drawn
         return F.interpolate(drawn, scale_factor=self.config.stride, mode="bilinear", align_corners=False)
@@ -111,11 +115,15 @@ class PictureVolume(nn.Module):
     def build(
         self,
         picture: Float[Tensor, "b c h w"],
-        embedding: Float[Tensor, "b e"],
+        features: PictureFeatures,
         frame: Float[Tensor, "b 5"] | None = None,
     ) -> Float[Tensor, "b o d i j"]:
         """Density, latents and features of every cell; a known `frame` (`InputFrame.code`) is not guessed."""
+        embedding = features.embedding
         image = self.picture_in(picture)
+        if self.map_in is not None:
+            seen = F.interpolate(self.map_in(features.map), image.shape[-2:], mode="bilinear")
+            image = image + seen
         for block in self.picture_blocks:
             image = block(image, embedding)
         frame = self.guess_frame(embedding) if frame is None else frame

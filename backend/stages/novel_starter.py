@@ -59,8 +59,8 @@ class NovelViewNetworks:
     def guess_elevation(self, picture: Float[Tensor, "4 h w"]) -> float:
         """What the six-view network thinks of a picture's camera, in radians."""
         encoder = self.image_encoder
-        embedding = encoder(resized(picture[None].to(self.device), encoder.config.image_px))
-        return float(InputFrame.from_code(self.volume.guess_frame(embedding)).elevation)
+        features = encoder(resized(picture[None].to(self.device), encoder.config.image_px))
+        return float(InputFrame.from_code(self.volume.guess_frame(features.embedding)).elevation)
 
     def condition(
         self,
@@ -121,13 +121,13 @@ def encode_sources(
     """
     vae, encoder, volume = networks.vae, networks.image_encoder, networks.volume
     latents = vae.encode(resized(pictures, networks.net.config.latent_px * vae.config.downscale))
-    embedding = encoder(resized(pictures, encoder.config.image_px))
+    features = encoder(resized(pictures, encoder.config.image_px))
     if frame is None:
-        frame = InputFrame.from_code(volume.guess_frame(embedding))
+        frame = InputFrame.from_code(volume.guess_frame(features.embedding))
     if elevation is not None:
         frame = replace(frame, elevation=torch.where(elevation.isnan(), frame.elevation, elevation))
-    built = volume.build(latents, embedding, frame.code())
-    return Sources(latents, embedding.float(), built.float(), frame)
+    built = volume.build(latents, features, frame.code())
+    return Sources(latents, features.embedding.float(), built.float(), frame)
 
 
 def framed_tiles(

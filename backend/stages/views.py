@@ -178,8 +178,8 @@ def encode_condition(pictures: Float[Tensor, "b 4 h w"], networks: ViewNetworks)
     """Local and global condition of input pictures of any size."""
     config = networks.views.config
     picture = networks.vae.encode(resized(pictures, config.latent_px * networks.vae.config.downscale))
-    embedding = networks.image_encoder(resized(pictures, networks.image_encoder.config.image_px))
-    return ViewCondition(picture, embedding)
+    features = networks.image_encoder(resized(pictures, networks.image_encoder.config.image_px))
+    return ViewCondition(picture, features)
 
 
 def decode_views(latents: Float[Tensor, "b c hh ww"], networks: ViewNetworks) -> Float[Tensor, "b v 4 h w"]:

@@ -10,10 +10,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from backend.diffusion.views import add_noise, at_timesteps, velocity, velocity_weight
+from backend.errors import ConfigError
 from backend.geometry.cameras import sheet_from_views
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
-from backend.models.image_encoder import ImageEncoder, ImageEncoderConfig
+from backend.models.image_encoder import STARTER_IMAGE_ENCODER, ImageEncoder
 from backend.models.multiview import MultiviewConfig, MultiviewNet, ViewCondition
+from backend.models.picture_volume import VolumeConfig
 from backend.models.precision import half_precision
 from backend.models.weights import load_network
 from backend.stages.views import (
@@ -24,7 +26,8 @@ from backend.stages.views import (
     sample_latents,
 )
 from backend.train.compiling import add_compile_argument, compile_norms
-from backend.train.loop import add_train_arguments, train_from_arguments
+from backend.train.imagenet import load_trunk
+from backend.train.loop import CHECKPOINT, add_train_arguments, train_from_arguments
 from backend.train.objects import ObjectSource
 from backend.train.pictures import (
     Batches,
@@ -52,6 +55,7 @@ class ViewsLoss:
         dropout: Share of samples without a condition, which guidance needs.
         hint: Weight of the squared error of the latents that the network's volume draws.
         frame: Weight of the squared error of how it thinks that the picture sees the object.
+        only_volume: Train the volume and what it reads of the image encoder, which is six times as fast.
     """
 
     gamma: float = 5.0
@@ -59,6 +63,7 @@ class ViewsLoss:
     dropout: float = 0.1
     hint: float = 0.5
     frame: float = 0.05
+    only_volume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def spread_timesteps(count: int, steps: int, generator: torch.Generator) -> Int[
 def condition_of(
     batch: ViewBatch, encoder: ImageEncoder, *, empty: Float[Tensor, "1 c h w"], keep: Bool[Tensor, " b"]
 ) -> ViewCondition:
-    """The condition of each sample, or an empty picture and no embedding where it is not kept."""
+    """The condition of each sample, or an empty picture and no features where it is not kept."""
     return ViewCondition(batch.latents, encoder(batch.pictures)).kept(keep, empty=empty)
 
 
@@ -152,6 +157,11 @@ class ViewsTask:
         self._alpha_bar = config.schedule.alpha_bar().to(self.device)
         with torch.no_grad():
             self._empty = self.vae.empty(config.latent_px * self.vae.config.downscale)
+        if self.config.only_volume:
+            if self.views.volume is None:
+                raise ConfigError("there is no volume to train alone; leave out --without-volume")
+            self.views.requires_grad_(False)
+            self.views.volume.requires_grad_(True)
 
     @property
     def device(self) -> torch.device:
@@ -162,6 +172,8 @@ class ViewsTask:
         """Draw the batch of `step` and return its loss and metrics."""
         generator = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + step)
         batch = collate(self.samples.batch(step, self.batch_size))
+        if self.config.only_volume:
+            return self._volume_loss(batch)
         timesteps = spread_timesteps(self.batch_size, len(self._alpha_bar), generator)
         keep = torch.rand(self.batch_size, generator=generator, device=self.device) >= self.config.dropout
         errors = self._errors(self.image_encoder, self.views, batch, timesteps, keep, generator)
@@ -171,6 +183,13 @@ class ViewsTask:
         metrics |= {"hint": errors.hint.detach().mean(), "frame": errors.frame.detach().mean()}
         guesses = self.config.hint * errors.hint + self.config.frame * errors.frame
         return (errors.weight * errors.velocity + guesses).mean(), metrics
+
+    def _volume_loss(self, batch: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        condition = ViewCondition(batch.latents, self.image_encoder(batch.pictures))
+        hint = self._hint_error(self.views.hint(condition), batch).mean()
+        frame = self._frame_error(self.views, condition, batch).mean()
+        loss = self.config.hint * hint + self.config.frame * frame
+        return loss, {"hint": hint.detach(), "frame": frame.detach()}
 
     def validate(self, networks: dict[str, nn.Module]) -> dict[str, float]:
         """Velocity errors at fixed timesteps and scores of sampled views, on unseen objects."""
@@ -251,7 +270,7 @@ class ViewsTask:
     def _frame_error(net: MultiviewNet, condition: ViewCondition, batch: ViewBatch) -> Float[Tensor, " b"]:
         if net.volume is None:
             return batch.frames.new_zeros(len(batch.frames))
-        return (net.volume.guess_frame(condition.embedding) - batch.frames).square().mean(dim=1)
+        return (net.volume.guess_frame(condition.features.embedding) - batch.frames).square().mean(dim=1)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -267,6 +286,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frame", type=float, default=loss.frame, help="weight of the guessed camera")
     parser.add_argument("--without-volume", action="store_true", help="train the paper's conditions alone")
     parser.add_argument("--dropout", type=float, default=loss.dropout, help="share without a condition")
+    parser.add_argument("--only-volume", action="store_true", help="train the volume and the encoder alone")
+    parser.add_argument("--trunk", type=Path, help="EfficientNet-Lite0 for the encoder, where not --from")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -274,8 +295,12 @@ def run(args: argparse.Namespace) -> int:
     torch.manual_seed(args.seed)
     vae = load_network(ViewAutoencoder, AutoencoderConfig, args.vae, "vae", device=args.device)
     channels_last(vae)
-    config = MultiviewConfig(latent_px=args.size // vae.config.downscale, sees_volume=not args.without_volume)
-    encoder = ImageEncoder(ImageEncoderConfig()).to(args.device)
+    encoder = _encoder(args)
+    config = MultiviewConfig(
+        latent_px=args.size // vae.config.downscale,
+        sees_volume=not args.without_volume,
+        volume=VolumeConfig(map_channels=encoder.config.map_channels),
+    )
     shoot = Studio(ObjectSource(args.pack, split="train", device=args.device), args.size, faults=True)
     validation = Studio(ObjectSource(args.pack, split="val", device=args.device), args.size, faults=False)
 
@@ -299,6 +324,25 @@ def run(args: argparse.Namespace) -> int:
             dropout=args.dropout,
             hint=args.hint,
             frame=args.frame,
+            only_volume=args.only_volume,
         ),
     )
     return train_from_arguments(task, args)
+
+
+def _encoder(args: argparse.Namespace) -> ImageEncoder:
+    """The starter's image encoder.
+
+    Raises:
+        ConfigError: when nothing says where its trunk comes from.
+        WeightsError: when that is not what it should be.
+    """
+    encoder = ImageEncoder(STARTER_IMAGE_ENCODER)
+    if args.trunk is not None:
+        load_trunk(encoder, args.trunk)
+    elif args.start is None and not (args.out / CHECKPOINT).exists():
+        raise ConfigError(
+            "the image encoder's trunk is not trained here; give --trunk FILE or --from FOLDER"
+            " (backend/train/README.md says which)"
+        )
+    return channels_last(encoder.to(args.device))

@@ -8,16 +8,25 @@ import torch
 from torch.testing import assert_close
 
 from backend.errors import ConfigError
-from backend.models.image_encoder import ZERO123PLUS_IMAGE_ENCODER, ImageEncoder, ImageEncoderConfig
+from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
+from backend.models.image_encoder import (
+    STARTER_IMAGE_ENCODER,
+    ZERO123PLUS_IMAGE_ENCODER,
+    ImageEncoder,
+    ImageEncoderConfig,
+)
 from backend.models.multiview import (
     ZERO123PLUS_MULTIVIEW,
     MultiviewConfig,
     MultiviewNet,
     ViewCondition,
 )
+from backend.models.occupancy import OccupancyConfig, OccupancyNet
 from backend.models.picture_volume import VolumeConfig
 from backend.models.reference_attention import ReferenceBank
+from backend.models.shape import ShapeConfig, ShapeNet
 from backend.models.weights import load_network, save_weights
+from tests.backend.picture_features import embedded
 
 TINY = MultiviewConfig(
     latent_px=8,
@@ -44,7 +53,12 @@ def _inputs(batch: int = 2, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, 
     noisy = torch.randn(batch, 4, 24, 16, generator=generator)
     reference, picture = torch.randn(2, batch, 4, 8, 8, generator=generator)
     timesteps = torch.arange(batch) * 300 + 100
-    return noisy, reference, timesteps, ViewCondition(picture, torch.randn(batch, 16, generator=generator))
+    return (
+        noisy,
+        reference,
+        timesteps,
+        ViewCondition(picture, embedded(torch.randn(batch, 16, generator=generator))),
+    )
 
 
 def test_published_unet_has_as_many_parameters():
@@ -64,10 +78,18 @@ def test_published_image_encoder_has_as_many_parameters():
     assert sum(p.numel() for p in encoder.parameters()) == 632_076_800
 
 
-def test_starter_size_is_within_its_share_of_the_bundle():
+def test_starter_networks_fit_the_bundle():
+    """45 MiB for a parameter a byte: what a first object needs."""
+    encoder = STARTER_IMAGE_ENCODER
     with torch.device("meta"):
-        nets = MultiviewNet(MultiviewConfig()), ImageEncoder(ImageEncoderConfig())
-    assert sum(p.numel() for net in nets for p in net.parameters()) <= 22_000_000
+        nets = (
+            ViewAutoencoder(AutoencoderConfig()),
+            ImageEncoder(encoder),
+            MultiviewNet(MultiviewConfig(volume=VolumeConfig(map_channels=encoder.map_channels))),
+            OccupancyNet(OccupancyConfig()),
+            ShapeNet(ShapeConfig()),
+        )
+    assert sum(p.numel() for net in nets for p in net.parameters()) <= 45 * 2**20
 
 
 def test_reference_reaches_the_canvas_by_self_attention_only():
@@ -136,7 +158,7 @@ def test_global_condition_enters_by_ramp_times_embedding(monkeypatch: pytest.Mon
         net.unet, "forward", lambda image, t, prompt, **_: (prompts.append(prompt), (image[:, :4],))[1]
     )
     net(noisy, reference, timesteps, condition)
-    expected = net.prompt + net.ramp[None, :, None] * condition.embedding[:, None]
+    expected = net.prompt + net.ramp[None, :, None] * condition.features.embedding[:, None]
     assert len(prompts) == 2
     for prompt in prompts:
         assert_close(prompt, expected)
@@ -149,7 +171,7 @@ def test_zero_embedding_is_the_bare_prompt(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         net.unet, "forward", lambda image, t, prompt, **_: (prompts.append(prompt), (image[:, :4],))[1]
     )
-    net(noisy, reference, timesteps, ViewCondition(condition.picture, torch.zeros(2, 16)))
+    net(noisy, reference, timesteps, ViewCondition(condition.picture, embedded(torch.zeros(2, 16))))
     assert_close(prompts[0], net.prompt.expand(2, -1, -1))
 
 
@@ -159,7 +181,7 @@ def test_batch_equals_one_by_one():
     whole = net(noisy, reference, timesteps, condition)
     for i in range(3):
         part = slice(i, i + 1)
-        single = ViewCondition(condition.picture[part], condition.embedding[part])
+        single = ViewCondition(condition.picture[part], embedded(condition.features.embedding[part]))
         alone = net(noisy[part], reference[part], timesteps[part], single)
         assert_close(alone, whole[part], atol=1e-5, rtol=1e-4)
 
@@ -190,7 +212,7 @@ def test_image_encoder_sees_no_hidden_colour():
     picture[:, 3, :16] = 0
     other = picture.clone()
     other[:, :3, :16] = 0
-    assert torch.equal(encoder(picture), encoder(other))
+    assert torch.equal(encoder(picture).embedding, encoder(other).embedding)
 
 
 def test_tile_that_cannot_be_halved_is_refused():

@@ -1,10 +1,14 @@
 """The volume that guesses the canvas is drawn with the rig's cameras."""
 
+from dataclasses import replace
+
 import torch
 from torch.testing import assert_close
 
 from backend.geometry.cameras import STARTER_RIG, views_from_sheet
+from backend.models.image_encoder import PictureFeatures
 from backend.models.picture_volume import PictureVolume, VolumeConfig
+from tests.backend.picture_features import embedded
 
 SIZE = 32
 TINY = VolumeConfig(picture_channels=8, channels=(8, 8), features=2, depths=48, stride=1, norm_groups=4)
@@ -64,16 +68,32 @@ def test_empty_space_shows_the_background():
 def test_batch_equals_one_by_one():
     net = _volume(8)
     picture, embedding = torch.randn(3, 4, 8, 8), torch.randn(3, 6)
-    whole = net(picture, embedding)
+    whole = net(picture, embedded(embedding))
     assert whole.shape == (3, net.out_channels, 24, 16)
     for i in range(3):
-        assert_close(net(picture[i : i + 1], embedding[i : i + 1])[0], whole[i], atol=1e-5, rtol=1e-4)
+        assert_close(
+            net(picture[i : i + 1], embedded(embedding[i : i + 1]))[0], whole[i], atol=1e-5, rtol=1e-4
+        )
 
 
 def test_gradients_are_finite_and_reach_the_picture():
     net = _volume(8).requires_grad_(True)
     picture = torch.randn(2, 4, 8, 8, requires_grad=True)
-    net(picture, torch.randn(2, 6)).square().sum().backward()
+    net(picture, embedded(torch.randn(2, 6))).square().sum().backward()
     assert picture.grad is not None
     assert bool(torch.isfinite(picture.grad).all())
     assert bool(picture.grad.abs().sum() > 0)
+
+
+def test_map_of_the_picture_starts_as_nothing_and_then_counts():
+    torch.manual_seed(0)
+    config = replace(TINY, map_channels=5)
+    net = PictureVolume(config, rig=STARTER_RIG, size=8, latent_channels=4, embedding=6).requires_grad_(False)
+    picture, embedding = torch.randn(2, 4, 8, 8), torch.randn(2, 6)
+    features = [PictureFeatures(embedding, torch.randn(2, 5, 3, 3)) for _ in range(2)]
+    one, other = (net(picture, each) for each in features)
+    assert torch.equal(one, other)
+    assert net.map_in is not None
+    torch.nn.init.normal_(net.map_in.weight)
+    one, other = (net(picture, each) for each in features)
+    assert float((one - other).abs().max()) > 1e-3

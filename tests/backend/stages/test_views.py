@@ -19,6 +19,7 @@ from backend.stages.views import (
     resized,
     sample_latents,
 )
+from tests.backend.picture_features import embedded
 
 QUICK = ViewSampling(steps=3)
 
@@ -102,7 +103,7 @@ def test_report_may_cancel(networks: ViewNetworks, picture: torch.Tensor):
 
 def test_guided_batch_is_negative_then_positive(networks: ViewNetworks, monkeypatch: pytest.MonkeyPatch):
     """The negative half sees an empty picture and no embedding, the positive half the condition."""
-    condition = ViewCondition(torch.randn(1, 4, 8, 8), torch.randn(1, 16))
+    condition = ViewCondition(torch.randn(1, 4, 8, 8), embedded(torch.randn(1, 16)))
     seen: list[tuple[torch.Tensor, ViewCondition]] = []
 
     def spy(
@@ -119,9 +120,9 @@ def test_guided_batch_is_negative_then_positive(networks: ViewNetworks, monkeypa
     sample_latents(condition, networks, generators=[torch.Generator()], config=QUICK)
     reference, given = seen[0]
     assert_close(given.picture[1], condition.picture[0])
-    assert_close(given.embedding[1], condition.embedding[0])
+    assert_close(given.features.embedding[1], condition.features.embedding[0])
     assert_close(given.picture[:1], networks.vae.empty(32))
-    assert float(given.embedding[0].abs().max()) == 0
+    assert float(given.features.embedding[0].abs().max()) == 0
     # Both halves carry the same noise, so their difference is that of the codes.
     level = networks.views.config.schedule.alpha_bar()[999]
     codes = networks.vae.config.scaling.code(given.picture)
@@ -133,7 +134,7 @@ def test_guidance_of_one_runs_the_condition_alone(networks: ViewNetworks, monkey
     monkeypatch.setattr(
         networks.views, "forward", lambda noisy, *_: (batches.append(len(noisy)), torch.zeros_like(noisy))[1]
     )
-    condition = ViewCondition(torch.randn(1, 4, 8, 8), torch.randn(1, 16))
+    condition = ViewCondition(torch.randn(1, 4, 8, 8), embedded(torch.randn(1, 16)))
     config = ViewSampling(steps=2, guidance=1.0)
     sample_latents(condition, networks, generators=[torch.Generator()], config=config)
     assert batches == [1, 1]
@@ -146,7 +147,7 @@ def test_reference_noise_is_fresh_at_every_step(networks: ViewNetworks, monkeypa
         "forward",
         lambda noisy, reference, *_: (references.append(reference), torch.zeros_like(noisy))[1],
     )
-    condition = ViewCondition(torch.zeros(1, 4, 8, 8), torch.zeros(1, 16))
+    condition = ViewCondition(torch.zeros(1, 4, 8, 8), embedded(torch.zeros(1, 16)))
     sample_latents(
         condition, networks, generators=[torch.Generator()], config=ViewSampling(steps=2, guidance=1.0)
     )
@@ -155,14 +156,14 @@ def test_reference_noise_is_fresh_at_every_step(networks: ViewNetworks, monkeypa
 
 
 def test_batch_equals_one_by_one(networks: ViewNetworks):
-    condition = ViewCondition(torch.randn(2, 4, 8, 8), torch.randn(2, 16))
+    condition = ViewCondition(torch.randn(2, 4, 8, 8), embedded(torch.randn(2, 16)))
     both = sample_latents(
         condition,
         networks,
         generators=[torch.Generator().manual_seed(seed) for seed in (3, 4)],
         config=QUICK,
     )
-    second = ViewCondition(condition.picture[1:], condition.embedding[1:])
+    second = ViewCondition(condition.picture[1:], embedded(condition.features.embedding[1:]))
     alone = sample_latents(second, networks, generators=[torch.Generator().manual_seed(4)], config=QUICK)
     assert_close(both[1:], alone, atol=1e-4, rtol=1e-3)
 
@@ -194,7 +195,7 @@ def test_known_tiles_enter_each_step_with_its_noise(
     mask[:, :8] = True
     config = ViewSampling(steps=50, guidance=1.0, sampler=sampler)  # pyright: ignore[reportArgumentType]
     sample_latents(
-        ViewCondition(torch.zeros(1, 4, 8, 8), torch.zeros(1, 16)),
+        ViewCondition(torch.zeros(1, 4, 8, 8), embedded(torch.zeros(1, 16))),
         networks,
         generators=[torch.Generator().manual_seed(0)],
         config=config,

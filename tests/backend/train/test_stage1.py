@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,7 @@ def vae_task() -> VaeTask:
 def views_task() -> ViewsTask:
     vae = tiny_vae().eval().requires_grad_(False)
     torch.manual_seed(1)
-    encoder = ImageEncoder(
-        ImageEncoderConfig(
-            image_px=16, patch_px=8, width=16, hidden_width=16, layers=1, heads=2, embedding=16
-        )
-    )
+    encoder = ImageEncoder(ImageEncoderConfig(image_px=16, trunk_px=32, hidden_width=16, embedding=16))
     net = MultiviewNet(
         MultiviewConfig(
             rig=ViewRig(tile_px=SIZE),
@@ -81,7 +78,13 @@ def views_task() -> ViewsTask:
             norm_groups=8,
             position_channels=2,
             volume=VolumeConfig(
-                picture_channels=8, channels=(8, 8), features=2, depths=8, stride=1, norm_groups=4
+                picture_channels=8,
+                channels=(8, 8),
+                features=2,
+                depths=8,
+                stride=1,
+                norm_groups=4,
+                map_channels=encoder.config.map_channels,
             ),
         )
     )
@@ -151,8 +154,22 @@ def test_dropped_condition_is_an_empty_picture_without_embedding(monkeypatch: py
     task.config = ViewsLoss(dropout=1.0)
     task.loss(0)
     condition = seen[0][2]
-    assert not condition.embedding.any()
+    assert not condition.features.embedding.any()
+    assert not condition.features.map.any()
     assert_close(condition.picture, task.vae.empty(SIZE).expand(4, -1, -1, -1))
+
+
+def test_volume_learns_alone(tmp_path: Path):
+    task = views_task()
+    start = {key: value.clone() for key, value in task.views.state_dict().items()}
+    alone = replace(task, config=ViewsLoss(only_volume=True))
+    _train(alone, tmp_path, 150)
+    first, last = _first_and_last(tmp_path, "hint")
+    assert last < 0.8 * first
+    changed = {
+        key.split(".")[0] for key, value in task.views.state_dict().items() if not value.equal(start[key])
+    }
+    assert changed == {"volume"}
 
 
 def test_timesteps_of_a_batch_cover_the_schedule_in_order():
