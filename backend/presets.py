@@ -43,8 +43,8 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
         Preset.DRAFT: PresetValues(
             view_steps=16,
             guidance=2.5,
-            occupancy_steps=12,
-            shape_steps=8,
+            occupancy_steps=1,
+            shape_steps=1,
             faces=10_000,
             texture_px=512,
             texture_iterations=30,
@@ -56,8 +56,8 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
         Preset.STANDARD: PresetValues(
             view_steps=16,
             guidance=2.5,
-            occupancy_steps=24,
-            shape_steps=12,
+            occupancy_steps=1,
+            shape_steps=1,
             faces=20_000,
             texture_px=1024,
             texture_iterations=75,
@@ -69,8 +69,8 @@ PRESETS: Mapping[Preset, PresetValues] = types.MappingProxyType(
         Preset.HIGH: PresetValues(
             view_steps=75,
             guidance=2.5,
-            occupancy_steps=50,
-            shape_steps=25,
+            occupancy_steps=2,
+            shape_steps=1,
             faces=50_000,
             texture_px=2048,
             texture_iterations=250,

@@ -73,11 +73,19 @@ def add_volume_noise(
     return alpha_bar.sqrt() * clean + (1 - alpha_bar).sqrt() * noise
 
 
-def spread_timesteps(count: int, steps: int, generator: torch.Generator) -> Int[Tensor, " b"]:
-    """Uniform timesteps, one from each of `count` equal parts of the schedule: a batch covers all of it."""
-    offset = torch.rand(count, generator=generator, device=generator.device)
-    part = torch.arange(count, device=generator.device)
-    return ((part + offset) / count * steps).long().clamp(max=steps - 1)
+def spread_timesteps(
+    count: int, steps: int, generator: torch.Generator, *, from_noise: float = 0.0
+) -> Int[Tensor, " b"]:
+    """Rising timesteps, one from each of equal parts of the schedule: a batch covers all of it.
+
+    Args:
+        from_noise: Share of the batch that is at the last timestep instead, where one step of sampling starts.
+    """
+    spread = count - round(from_noise * count)
+    offset = torch.rand(spread, generator=generator, device=generator.device)
+    part = torch.arange(spread, device=generator.device)
+    timesteps = ((part + offset) / max(1, spread) * steps).long().clamp(max=steps - 1)
+    return torch.cat([timesteps, timesteps.new_full((count - spread,), steps - 1)])
 
 
 def sample_volume(

@@ -28,7 +28,7 @@ class OccupancySampling:
         threshold: Cells above it are occupied; the network's range is -1 (empty) to 1.
     """
 
-    steps: int = 24
+    steps: int = 1
     threshold: float = 0.0
     sampler: VolumeSampler = "ddim"
 

@@ -21,7 +21,7 @@ from backend.stages.occupancy import batched
 class ShapeSampling:
     """How signed distance and colour are sampled."""
 
-    steps: int = 12
+    steps: int = 1
     sampler: VolumeSampler = "ddim"
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from backend.train.encoders import PAPER, add_encoder_arguments, features_from, 
 from backend.train.imperfect import Faults, imperfect
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.volumes import (
+    FROM_NOISE,
     VolumeBatch,
     VolumeBatches,
     VolumeSample,
@@ -42,6 +43,7 @@ class OccupancyTask:
 
     Attributes:
         occupied: Weight of the occupied cells, which are few, against the empty ones.
+        from_noise: Share of the samples that start from noise alone; the presets sample in one step.
     """
 
     net: OccupancyNet
@@ -51,7 +53,8 @@ class OccupancyTask:
     seed: int = 0
     faults: Faults = field(default_factory=Faults)
     occupied: float = 2.0
-    sampling: OccupancySampling = field(default_factory=lambda: OccupancySampling(steps=12))
+    sampling: OccupancySampling = field(default_factory=OccupancySampling)
+    from_noise: float = FROM_NOISE
     networks: dict[str, nn.Module] = field(init=False)
     _alpha_bar: Tensor = field(init=False)
 
@@ -70,7 +73,9 @@ class OccupancyTask:
         with full_precision(self.device):
             batch = collate(self.samples.batch(step, self.batch_size))
             views = imperfect(batch.views, self.faults, generator)
-        timesteps = spread_timesteps(len(batch.views), len(self._alpha_bar), generator)
+        timesteps = spread_timesteps(
+            len(batch.views), len(self._alpha_bar), generator, from_noise=self.from_noise
+        )
         clean = coded(batch.occupancy)
         noise = torch.randn(clean.shape, generator=generator, device=self.device)
         noisy = add_volume_noise(clean, noise, self._alpha_bar[timesteps][:, None, None, None, None])
@@ -151,6 +156,7 @@ def run(args: argparse.Namespace) -> int:
         args.batch,
         seed=args.seed,
         faults=Faults(clean=args.clean),
+        from_noise=args.from_noise,
         occupied=args.occupied,
     )
     return train_from_arguments(task, args)

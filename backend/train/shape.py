@@ -20,6 +20,7 @@ from backend.train.imperfect import Faults, imperfect
 from backend.train.loop import add_train_arguments, train_from_arguments
 from backend.train.support import SupportFaults, known_values, rough_support, spread_values
 from backend.train.volumes import (
+    FROM_NOISE,
     VolumeBatch,
     VolumeBatches,
     VolumeSample,
@@ -46,6 +47,7 @@ class ShapeTask:
         colour: Weight of the squared error of colour against that of distance.
         max_voxels: Voxels a step; samples of a batch that would exceed them are left out.
         kernel: How the convolutions of a training step are computed.
+        from_noise: Share of the samples that start from noise alone; the presets sample in one step.
     """
 
     net: ShapeNet
@@ -59,6 +61,7 @@ class ShapeTask:
     max_voxels: int = 600_000
     kernel: SparseKernel = SparseKernel.GATHER
     sampling: ShapeSampling = field(default_factory=ShapeSampling)
+    from_noise: float = FROM_NOISE
     networks: dict[str, nn.Module] = field(init=False)
     _alpha_bar: Tensor = field(init=False)
 
@@ -82,7 +85,7 @@ class ShapeTask:
             coords, values, is_known = known_values(batch.occupancy, batch.values, support)
             voxels = self.net.voxels(coords, num_samples=count, kernel=self.kernel)
             clean = spread_values(voxels.levels[0], values, is_known)
-        timesteps = spread_timesteps(count, len(self._alpha_bar), generator)
+        timesteps = spread_timesteps(count, len(self._alpha_bar), generator, from_noise=self.from_noise)
         noise = torch.randn(clean.shape, generator=generator, device=self.device)
         noisy = add_volume_noise(clean, noise, self._alpha_bar[timesteps][coords[:, 0]][:, None])
         condition = self.net.condition(views, batch.cameras, voxels)
@@ -188,6 +191,7 @@ def run(args: argparse.Namespace) -> int:
         args.batch,
         seed=args.seed,
         faults=Faults(clean=args.clean),
+        from_noise=args.from_noise,
         colour=args.colour,
         max_voxels=args.max_voxels,
         kernel=args.kernel or SparseKernel.fastest(torch.device(args.device)),

@@ -23,6 +23,8 @@ from backend.train.rigs import random_rigs, starter_rigs
 from backend.train.scenes import Scenes
 
 VALIDATION_SEED = 0
+FROM_NOISE = 0.5
+"""Share of the samples that start from noise alone, as those of the presets, which sample in one step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,9 @@ def add_volume_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--objects", type=int, default=32, help="validation objects")
     parser.add_argument(
         "--clean", type=float, default=Faults().clean, help="share of samples with perfect views"
+    )
+    parser.add_argument(
+        "--from-noise", type=float, default=FROM_NOISE, help="share of samples that start from noise alone"
     )
 
 
