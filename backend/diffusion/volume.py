@@ -79,7 +79,7 @@ def spread_timesteps(
     """Rising timesteps, one from each of equal parts of the schedule: a batch covers all of it.
 
     Args:
-        from_noise: Share of the batch that is at the last timestep instead, where one step of sampling starts.
+        from_noise: Share of the batch that is at the last timestep instead, where one-step sampling starts.
     """
     spread = count - round(from_noise * count)
     offset = torch.rand(spread, generator=generator, device=generator.device)
