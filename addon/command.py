@@ -26,7 +26,7 @@ from .errors import AddonError
 from .job import Job, JobState
 from .launch import child_environment
 from .preferences import data_root, launch_from, preferences
-from .properties import PRESETS
+from .quality import PRESETS
 
 NAME = "one2345"
 _BLEND, _GLB = ".blend", ".glb"
