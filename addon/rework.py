@@ -73,13 +73,13 @@ def origin_of(context: bpy.types.Context, job_id: str) -> Origin:
     Raises:
         JobError: its folder is gone.
     """
-    known, folder = jobs.SESSION.jobs.get(job_id), folder_of(context, job_id)
+    folder = folder_of(context, job_id)
     try:
         data = records.parse_json((folder / protocol.REQUEST_FILE).read_bytes())
         request = records.from_data(Request, data)
     except (OSError, protocol.ProtocolError) as error:
         raise JobError(tr("The folder {folder} is gone or damaged.", folder=folder)) from error
-    return Origin(job_id, known.title if known else title_of(folder), folder, request)
+    return Origin(job_id, title_in(folder), folder, request)
 
 
 def chosen_job(context: bpy.types.Context, job_id: str) -> str:
@@ -114,6 +114,12 @@ def folder_of(context: bpy.types.Context, job_id: str) -> Path:
     """
     known = jobs.SESSION.jobs.get(job_id)
     return known.folder if known else data_root(preferences(context)) / JOBS / job_id
+
+
+def title_in(folder: Path) -> str:
+    """What the job in a folder is called."""
+    known = jobs.SESSION.jobs.get(folder.name)
+    return known.title if known else title_of(folder)
 
 
 def _job_at_hand(context: bpy.types.Context) -> str:

@@ -99,7 +99,9 @@ def test_going_on_from_a_later_stage_rolls_no_view_again(result):
     assert (new.request.reroll, new.request.start_from) == ((), Stage.OCCUPANCY)
 
 
-def test_views_and_shape_are_offered_once_there_are_any(enabled):
+def test_views_shape_and_texture_are_offered_once_there_are_any(enabled):
+    bpy.ops.mesh.primitive_cube_add()
+    assert not panel_rework.ONE2345_PT_retexture.poll(bpy.context)
     assert not panel_rework.ONE2345_PT_views.poll(bpy.context)
     assert not panel_rework.ONE2345_PT_shape.poll(bpy.context)
 
@@ -107,8 +109,10 @@ def test_views_and_shape_are_offered_once_there_are_any(enabled):
 def test_views_and_shape_of_the_active_object_are_offered(result, job_folder):
     calls = drawn(panel_rework.ONE2345_PT_views)
     assert calls.count(("operator", "one2345.redo_view")) == 6
+    assert ("label", "toy") in calls
     assert ("operator", "one2345.open_views") in calls
     assert ("operator", "one2345.edit_shape") in drawn(panel_rework.ONE2345_PT_shape)
+    assert ("operator", "one2345.retexture") in drawn(panel_rework.ONE2345_PT_retexture)
     (job_folder / "occupancy.npz").unlink()
     assert not panel_rework.ONE2345_PT_shape.poll(bpy.context)
 
