@@ -70,7 +70,10 @@ class ONE2345_UL_jobs(bpy.types.UIList):
         """Keep the jobs whose line, or what made them, holds the text that the artist has typed."""
         wanted = self.filter_name.lower()
         found = [jobs.SESSION.jobs.get(row.job) for row in getattr(data, property)]
-        is_kept = [job is not None and wanted in f"{described(job)} {made_by(job)}".lower() for job in found]
+        is_kept = [
+            job is not None and wanted in f"{described(job)} {made_with(job)} {made_by(job)}".lower()
+            for job in found
+        ]
         return [self.bitflag_filter_item if kept else 0 for kept in is_kept], []
 
 
@@ -135,6 +138,12 @@ def described(job: Job) -> str:
     return f"{job.title}  {_standing(job)}"
 
 
+def made_with(job: Job) -> str:
+    """The quality and the seed of a job."""
+    preset = tr(_PRESET_NAMES[job.request.preset.value])
+    return tr("{quality}, seed {seed}", quality=preset, seed=job.request.seed)
+
+
 def made_by(job: Job) -> str:
     """The engine and the weights of a job, in a line that fits the sidebar."""
     weights = job.report.get("weights")
@@ -151,10 +160,9 @@ def _standing(job: Job) -> str:
 
 
 def _draw_chosen(context: bpy.types.Context, layout: bpy.types.UILayout, job: Job) -> None:
-    preset = tr(_PRESET_NAMES[job.request.preset.value])
     column = layout.column(align=True)
     column.scale_y = 0.8
-    column.label(text=tr("{quality}, seed {seed}", quality=preset, seed=job.request.seed), translate=False)
+    column.label(text=made_with(job), translate=False)
     column.label(text=made_by(job), translate=False)
     if job.is_open:
         return
