@@ -6,6 +6,7 @@ import bpy
 
 from . import jobs, overlay, ticking
 from .errors import JobError
+from .preferences import launch_from
 from .reporting import reported
 from .texts import tr
 
@@ -29,6 +30,22 @@ class ONE2345_OT_open_log(bpy.types.Operator):
         return reported(self, _open_log)
 
 
+class ONE2345_OT_start_backend(bpy.types.Operator):
+    """Start the backend process now, so that the first job does not wait for it"""
+
+    bl_idname = "one2345.start_backend"
+    bl_label = "Start Backend"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only while it does not run."""
+        return not jobs.SESSION.client.is_alive
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Start it; its state tells when it is ready."""
+        return reported(self, lambda: _start(context))
+
+
 class ONE2345_OT_stop_backend(bpy.types.Operator):
     """End the backend process and free its memory; jobs that wait or run end with it"""
 
@@ -48,7 +65,13 @@ class ONE2345_OT_stop_backend(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (ONE2345_OT_open_log, ONE2345_OT_stop_backend)
+CLASSES = (ONE2345_OT_open_log, ONE2345_OT_start_backend, ONE2345_OT_stop_backend)
+
+
+def _start(context: bpy.types.Context) -> None:
+    jobs.start_backend(launch_from(context))
+    ticking.start()
+    ticking.redraw()
 
 
 def _open_log() -> None:

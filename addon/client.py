@@ -197,6 +197,8 @@ class Client:
             case protocol.Ready() if self.state is State.STARTING:
                 self.ready = event
                 self._move(State.BUSY if self._jobs else State.IDLE)
+            case protocol.Ready():  # memory is another now
+                self.ready = event
             case protocol.Failed(job=None):
                 self._give_up(f"{event.message} {event.action}".strip())
             case protocol.Done(job=job) | protocol.Failed(job=str(job)) | protocol.Cancelled(job=job):

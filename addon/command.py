@@ -3,6 +3,7 @@
     generate PICTURE -o OUT       one picture to a .glb or .blend file
     queue                         the jobs there are
     queue FOLDER -o OUT_FOLDER    all pictures of a folder, with a contact sheet
+    install                       what the backend needs; --repair verifies what is there
     models, engines, doctor       the backend's own commands of these names
 
 The exit status is 0 when all went well, 1 after a failure and 2 after a mistake in the call.
@@ -14,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -23,15 +25,18 @@ import bpy
 from ..backend.protocol import Engine
 from . import contact_sheet, history, jobs, pictures, results, scripting
 from .errors import AddonError
+from .installer import state
+from .installer.operators import check_online
 from .job import Job, JobState
 from .launch import child_environment
 from .preferences import data_root, launch_from, preferences
-from .properties import PRESETS
+from .quality import PRESETS
 
 NAME = "one2345"
 _BLEND, _GLB = ".blend", ".glb"
 SHEET_FILE = "contact-sheet.png"
 _NUM_LISTED = 50
+_POLL_S = 0.02
 _BACKENDS_OWN = {
     "models": "the networks that are installed",
     "engines": "methods and weights with what they need",
@@ -76,6 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     queue.add_argument("-o", "--output", type=Path, metavar="OUT_FOLDER", help="where the meshes go")
     _add_options(queue)
     queue.set_defaults(run=_queue)
+    install = commands.add_parser("install", help="download and install what the backend needs")
+    install.add_argument("--from", dest="kit", type=Path, metavar="FOLDER", help="made by build.py offline")
+    install.add_argument("--torch", default="", metavar="BUILD", help="a build of torch, if not the best one")
+    install.add_argument("--repair", action="store_true", help="verify every file, fetch what is damaged")
+    install.add_argument("--test", action=argparse.BooleanOptionalAction, default=True, help="a small mesh")
+    install.add_argument("--json", action="store_true", help="tell the outcome as JSON on standard output")
+    install.set_defaults(run=_install)
     for name, text in _BACKENDS_OWN.items():
         commands.add_parser(name, help=text)
     return parser
@@ -175,6 +187,31 @@ def _list_jobs(options: argparse.Namespace) -> int:
         sys.stdout.write(
             f"{job.id}  {job.state.value}  {job.request.preset.value}  seed {job.request.seed}\n"
         )
+    return 0
+
+
+def _install(options: argparse.Namespace) -> int:
+    """Install, or verify; the steps are told on standard error."""
+    kit = options.kit.resolve() if options.kit else None
+    if not state.can_install():
+        return _refuse("this zip brings no installer; name a Python in ONE2345_PYTHON", options)
+    if kit is None:
+        check_online()
+    elif not (kit / "wheels").is_dir():
+        return _refuse(f"{options.kit} holds no packages; name a folder made by build.py offline", options)
+    request = state.Request(kit=kit, is_repair=options.repair, torch=options.torch, has_test=options.test)
+    work = state.INSTALLATION
+    work.run(data_root(preferences(bpy.context)), request.arguments())
+    told = 0
+    while work.is_busy:
+        work.poll()
+        if work.step is not None and work.step.number != told:
+            told = work.step.number
+            sys.stderr.write(f"{work.step.title} ({told}/{work.step.count})\n")
+        time.sleep(_POLL_S)
+    if work.phase is state.Phase.FAILED:
+        return _refuse(work.message, options)
+    _tell(options, {"ok": True, "message": work.message})
     return 0
 
 

@@ -114,7 +114,7 @@ def submit_prepared(
     folder = make_folder(launch.data_root, title, kind=kind)
     try:
         request = prepare(folder)
-        _start_backend(launch)
+        start_backend(launch)
     except (AddonError, OSError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
@@ -139,7 +139,8 @@ def submit_prepared(
 def run_again(job_id: str, *, launch: Launch, start_from: protocol.Stage | None = None) -> None:
     """Go on with a job that has ended, in its own folder.
 
-    Finished stages are kept, edited or not; `start_from` makes that stage and all after it anew.
+    Finished stages are kept, edited or not; `start_from` makes that stage and all after it anew. Views that
+    were re-rolled are not rolled again.
 
     Raises:
         AddonError: the job has not ended, lacks what the stage starts from, or the backend cannot be started.
@@ -148,10 +149,13 @@ def run_again(job_id: str, *, launch: Launch, start_from: protocol.Stage | None 
     if job.is_open:
         raise JobError(tr("The job {name} has not ended yet; cancel it first.", name=job.title))
     try:
-        request = replace(job.request, start_from=start_from, stop_after=protocol.Stage.TEXTURE)
+        reroll = () if start_from else job.request.reroll
+        request = replace(
+            job.request, start_from=start_from, stop_after=protocol.Stage.TEXTURE, reroll=reroll
+        )
     except protocol.ProtocolError as error:
         raise JobError(tr("{name} cannot go on: {reason}.", name=job.title, reason=error)) from error
-    _start_backend(launch)
+    start_backend(launch)
     if (
         job.request.stop_after is not protocol.Stage.TEXTURE
     ):  # what it was started for is done; now it goes on to a mesh
@@ -272,6 +276,17 @@ def remember(earlier: Iterable[Job]) -> None:
     SESSION.jobs = {job.id: job for job in earlier} | SESSION.jobs
 
 
+def start_backend(launch: Launch) -> None:
+    """Start the backend now, unless it runs or is on its way out, so that what is wrong is told at once.
+
+    Raises:
+        AddonError: it cannot be started.
+    """
+    SESSION.launch = launch
+    if not SESSION.client.is_alive:
+        SESSION.client.start(launch)
+
+
 def stop_backend() -> None:
     """End the backend process and wait for that, a few seconds at most; open jobs end with it."""
     for job in open_jobs():
@@ -287,13 +302,6 @@ def _queue(job: Job) -> None:
     _feed()
 
 
-def _start_backend(launch: Launch) -> None:
-    """Start the backend now, unless it runs or is on its way out, so that what is wrong is told at once."""
-    SESSION.launch = launch
-    if not SESSION.client.is_alive:
-        SESSION.client.start(launch)
-
-
 def _feed() -> Job | None:
     """Hand the next waiting job to the backend, if that has none; returns it."""
     if SESSION.launch is None or SESSION.client.state is State.STOPPING:
@@ -303,7 +311,7 @@ def _feed() -> Job | None:
         return None
     job = waiting[0]
     try:
-        _start_backend(SESSION.launch)
+        start_backend(SESSION.launch)
         SESSION.client.submit(protocol.Submit(job=job.id, folder=str(job.folder), request=job.request))
     except AddonError as error:
         job.message = str(error)
@@ -352,8 +360,13 @@ def _advance(job: Job, event: protocol.Progress | protocol.StageDone) -> None:
 def _learn(job: Job) -> None:
     """Keep what the stages of a job took, for the next one's estimate."""
     if SESSION.launch is not None and job.is_mesh:
-        root = SESSION.launch.data_root
-        timings.record(root, device=device_name(), kind=timings.kind_of(job.request), seconds=job.finished)
+        timings.record(
+            SESSION.launch.data_root,
+            device=device_name(),
+            kind=timings.kind_of(job.request),
+            seconds=job.finished,
+            memory_mib=timings.peak_mib(job.report),
+        )
 
 
 def device_name() -> str:

@@ -13,6 +13,7 @@ from .placement import Placement, Topology, Treatment
 from .placing import triple
 from .preferences import preferences
 from .properties import UNSAVED, ONE2345_PG_settings, current_scene, like_panel, scene_settings
+from .quality import DEFAULT, PRESETS
 from .texts import tr
 
 
@@ -64,7 +65,9 @@ class JobOptions:
         weights: bpy.props.StringProperty(
             name="Weights", description="Name or folder; empty: the panel's", options=UNSAVED
         )
-        preset: like_panel("preset")
+        preset: bpy.props.EnumProperty(
+            name="Quality", items=PRESETS, default=PRESETS[DEFAULT][0], options=UNSAVED
+        )
         faces: like_panel("faces")
         texture_px: like_panel("texture_px")
         use_photo: like_panel("use_photo")

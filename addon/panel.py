@@ -3,10 +3,9 @@
 import bpy
 
 from ..backend.protocol import Engine, Preset
-from . import download_operators, jobs, operators, panel_progress, readiness, source_operators, timings
+from . import download_operators, jobs, operators, panel_progress, quality, readiness, source_operators
 from .backend_operators import ONE2345_OT_open_log
 from .drawing import Tab, draw_preferences_button, draw_text, layout_of
-from .errors import AddonError
 from .installer import section
 from .installer.state import can_install
 from .job import JobState
@@ -95,7 +94,7 @@ def _draw_quality(
     """The three qualities, and below each what it takes on this machine, once that is known."""
     column = layout.column(align=True)
     column.row(align=True).prop(settings, "preset", expand=True)
-    known = usual_seconds(context)
+    known = quality.usual_seconds(context, engine=Engine[settings.engine], weights=settings.chosen_weights())
     if not known:
         return
     row = column.row()
@@ -105,19 +104,6 @@ def _draw_quality(
         cell.alignment = "CENTER"
         text = tr("~ {time}", time=duration(known[preset])) if preset in known else "-"
         cell.label(text=text, translate=False)
-
-
-def usual_seconds(context: bpy.types.Context) -> dict[Preset, float]:
-    """What a job of each quality takes on this machine, as far as that was seen."""
-    try:
-        root = data_root(preferences(context))
-    except AddonError:
-        return {}
-    device = jobs.device_name() or timings.last_device(root)
-    settings = scene_settings(context)
-    return timings.usual_seconds(
-        root, device=device, engine=Engine[settings.engine], weights=settings.chosen_weights()
-    )
 
 
 def _draw_seed(layout: bpy.types.UILayout, settings: ONE2345_PG_settings) -> None:

@@ -17,7 +17,8 @@ from .job_operators import (
     ONE2345_OT_show_folder,
 )
 from .operators import ONE2345_OT_generate_folder
-from .properties import PRESETS
+from .properties import method_title
+from .quality import PRESETS
 from .texts import duration, progress, tr
 
 if TYPE_CHECKING:
@@ -66,10 +67,13 @@ class ONE2345_UL_jobs(bpy.types.UIList):
     def filter_items(  # type: ignore[override]  # Blender takes lists, too
         self, context: bpy.types.Context, data: object, property: str
     ) -> tuple[list[int], list[int]]:
-        """Keep the jobs whose line holds the text that the artist has typed."""
+        """Keep the jobs whose line, or what made them, holds the text that the artist has typed."""
         wanted = self.filter_name.lower()
         found = [jobs.SESSION.jobs.get(row.job) for row in getattr(data, property)]
-        is_kept = [job is not None and wanted in described(job).lower() for job in found]
+        is_kept = [
+            job is not None and wanted in f"{described(job)} {made_with(job)} {made_by(job)}".lower()
+            for job in found
+        ]
         return [self.bitflag_filter_item if kept else 0 for kept in is_kept], []
 
 
@@ -134,6 +138,19 @@ def described(job: Job) -> str:
     return f"{job.title}  {_standing(job)}"
 
 
+def made_with(job: Job) -> str:
+    """The quality and the seed of a job."""
+    preset = tr(_PRESET_NAMES[job.request.preset.value])
+    return tr("{quality}, seed {seed}", quality=preset, seed=job.request.seed)
+
+
+def made_by(job: Job) -> str:
+    """The engine and the weights of a job, in a line that fits the sidebar."""
+    weights = job.report.get("weights")
+    name = weights.get("name") if isinstance(weights, dict) else None
+    return method_title(job.request.engine, name if isinstance(name, str) else job.request.weights)
+
+
 def _standing(job: Job) -> str:
     if job.state is JobState.RUNNING:
         return progress(job.fraction, job.seconds_left())
@@ -143,8 +160,10 @@ def _standing(job: Job) -> str:
 
 
 def _draw_chosen(context: bpy.types.Context, layout: bpy.types.UILayout, job: Job) -> None:
-    preset = tr(_PRESET_NAMES[job.request.preset.value])
-    layout.label(text=tr("{quality}, seed {seed}", quality=preset, seed=job.request.seed), translate=False)
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    column.label(text=made_with(job), translate=False)
+    column.label(text=made_by(job), translate=False)
     if job.is_open:
         return
     if job.message and job is not jobs.last_ended():

@@ -1,13 +1,17 @@
 """What the panel shows of jobs that run or wait."""
 
+from pathlib import Path
+
 import bpy
 
-from ..backend.protocol import STAGE_FILES, Stage
+from ..backend.protocol import NUM_TILES, STAGE_FILES, Engine, Stage
 from . import jobs, previews
 from .client import State
 from .job import Job, JobState
 from .job_operators import ONE2345_OT_cancel, ONE2345_OT_move_job
 from .texts import duration, progress, tr
+from .views_operators import ONE2345_OT_redo_view
+from .views_sheet import COLUMNS, ROWS
 
 STAGE_NAMES = {
     Stage.MATTE: "Cut out",
@@ -67,12 +71,38 @@ def _draw_running(layout: bpy.types.UILayout, job: Job) -> None:
     column = box.column(align=True)
     for stage in job.stages:
         _draw_stage(column, job, stage)
-    if Stage.VIEWS in job.finished:
-        views = job.folder / STAGE_FILES[Stage.VIEWS][0]
-        box.template_icon(icon_value=previews.icon_of(views), scale=VIEWS_SCALE)
     is_cancelling = jobs.SESSION.client.is_cancelling(job.id)
+    if Stage.VIEWS in job.finished:
+        has_six = job.request.engine is Engine.ONE2345_PLUS and job.is_mesh
+        draw_views_strip(box, job.folder, job_id=job.id if has_six and not is_cancelling else "")
     text = "Cancelling..." if is_cancelling else "Cancel"
     box.operator(ONE2345_OT_cancel.bl_idname, text=text, icon="X").job = job.id
+
+
+def draw_views_strip(layout: bpy.types.UILayout, folder: Path, *, job_id: str) -> None:
+    """Draw the views in a job's folder, beside each the button that draws it anew.
+
+    Args:
+        job_id: What the buttons work on; empty draws none.
+    """
+    views = previews.icon_of(folder / STAGE_FILES[Stage.VIEWS][0])
+    if not job_id:
+        layout.template_icon(icon_value=views, scale=VIEWS_SCALE)
+        return
+    row = layout.row(align=True)
+    row.alignment = "CENTER"
+    _draw_redo_buttons(row, job_id, column=0)
+    row.template_icon(icon_value=views, scale=VIEWS_SCALE)
+    _draw_redo_buttons(row, job_id, column=1)
+
+
+def _draw_redo_buttons(row: bpy.types.UILayout, job_id: str, *, column: int) -> None:
+    """Draw the buttons of a column of the sheet, each as high as its view."""
+    buttons = row.column(align=True)
+    buttons.scale_y = VIEWS_SCALE / ROWS
+    for tile in range(1 + column, NUM_TILES + 1, COLUMNS):
+        button = buttons.operator(ONE2345_OT_redo_view.bl_idname, text="", icon="FILE_REFRESH")
+        button.job, button.tile = job_id, tile
 
 
 def _draw_stage(column: bpy.types.UILayout, job: Job, stage: Stage) -> None:

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.protocol import NUM_TILES
+from ..backend.protocol import NUM_TILES, Stage
 from . import rework, shape_editing, views_editing
 from .drawing import CATEGORY, Tab, draw_text, layout_of
 from .frames import frame_of
+from .panel_progress import draw_views_strip
 from .quad_operators import ONE2345_OT_even_quads
 from .retexture import ONE2345_OT_refresh_texture, ONE2345_OT_retexture
 from .shape_editing import ONE2345_OT_continue_from_shape, ONE2345_OT_edit_shape
@@ -55,8 +56,18 @@ class ONE2345_PT_views(_Part, bpy.types.Panel):
 
     bl_label = "Six Views"
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with views to open, or a sheet that is open."""
+        return _has_views(context)
+
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw what can be done with them."""
+        """Draw them as they were made, or what can be done with the sheet that is open."""
+        folder = rework.folder_at_hand(context, Stage.VIEWS)
+        if folder is not None and not views_editing.has_sheet(context):
+            name = rework.title_in(folder)
+            layout_of(self).label(text=name, icon="IMAGE_RGB", translate=False)
+            draw_views_strip(layout_of(self), folder, job_id=folder.name)
         draw_views(context, layout_of(self))
 
 
@@ -84,6 +95,14 @@ class ONE2345_PT_shape(_Part, bpy.types.Panel):
 
     bl_label = "Coarse Shape"
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a shape to edit, or one that is edited."""
+        return (
+            rework.folder_at_hand(context, Stage.OCCUPANCY) is not None
+            or shape_editing.shape_in(context) is not None
+        )
+
     def draw(self, context: bpy.types.Context) -> None:
         """Draw what can be done with it."""
         layout = layout_of(self)
@@ -100,8 +119,9 @@ class ONE2345_PT_retexture(_Part, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a mesh that is no coarse shape."""
-        return ONE2345_OT_retexture.poll(context)
+        """Only with a mesh that is no coarse shape, and something to paint it from."""
+        is_ours = frame_of(context.object) is not None
+        return ONE2345_OT_retexture.poll(context) and (is_ours or _has_views(context))
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw what can be done with it."""
@@ -161,6 +181,10 @@ def draw_views(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     column.operator(ONE2345_OT_replace_tile.bl_idname, text="From File...", icon="FILEBROWSER")
     column.operator(ONE2345_OT_render_tiles.bl_idname, text="From Scene", icon="RENDER_STILL")
     _draw_main(layout, ONE2345_OT_continue_from_views.bl_idname)
+
+
+def _has_views(context: bpy.types.Context) -> bool:
+    return views_editing.has_sheet(context) or rework.folder_at_hand(context, Stage.VIEWS) is not None
 
 
 def _draw_main(layout: bpy.types.UILayout, operator: str) -> None:

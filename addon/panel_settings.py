@@ -2,8 +2,8 @@
 
 import bpy
 
-from ..backend.protocol import Engine
-from . import backend_operators, jobs
+from ..backend.protocol import Device, Engine
+from . import backend_operators, jobs, readiness
 from .client import State
 from .downloadable import FOLDER, entry_of, memory_mib
 from .drawing import Tab, draw_preferences_button, draw_text, layout_of
@@ -21,12 +21,22 @@ _STATE_TEXTS = {
 _GIB = 2**30
 
 
-class ONE2345_PT_method(Tab, bpy.types.Panel):
+class _Fold(Tab):
+    """Where these parts stand, and when."""
+
+    bl_parent_id = "ONE2345_PT_generate"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not on a first run, whose card is all there is to do."""
+        return readiness.is_set_up(context) or jobs.SESSION.client.is_alive
+
+
+class ONE2345_PT_method(_Fold, bpy.types.Panel):
     """The method, and the networks that draw the views"""
 
     bl_label = "Method"
-    bl_parent_id = "ONE2345_PT_generate"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw both choices, with the licence of what was chosen."""
@@ -43,12 +53,10 @@ class ONE2345_PT_method(Tab, bpy.types.Panel):
             draw_text(context, layout, text, icon="INFO")
 
 
-class ONE2345_PT_import(Tab, bpy.types.Panel):
+class ONE2345_PT_import(_Fold, bpy.types.Panel):
     """How results come into the scene"""
 
     bl_label = "Import"
-    bl_parent_id = "ONE2345_PT_generate"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the import settings."""
@@ -69,21 +77,23 @@ class ONE2345_PT_import(Tab, bpy.types.Panel):
             layout.prop(settings, "tags")
 
 
-class ONE2345_PT_backend(Tab, bpy.types.Panel):
+class ONE2345_PT_backend(_Fold, bpy.types.Panel):
     """The process that does the work"""
 
     bl_label = "Backend"
-    bl_parent_id = "ONE2345_PT_generate"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw its state and what can be done with it."""
         layout = layout_of(self)
-        draw_text(context, layout, status_line(), icon="NONE")
+        for line in status_lines():
+            draw_text(context, layout, line, icon="NONE")
         if jobs.SESSION.notice:
             draw_text(context, layout, jobs.SESSION.notice, icon="INFO")
         row = layout.row(align=True)
-        row.operator(backend_operators.ONE2345_OT_stop_backend.bl_idname, text="Stop")
+        if jobs.SESSION.client.is_alive:
+            row.operator(backend_operators.ONE2345_OT_stop_backend.bl_idname, text="Stop")
+        else:
+            row.operator(backend_operators.ONE2345_OT_start_backend.bl_idname, text="Start")
         row.operator(backend_operators.ONE2345_OT_open_log.bl_idname, text="Log")
         draw_preferences_button(layout)
 
@@ -103,13 +113,16 @@ def _facts(settings: ONE2345_PG_settings) -> list[str]:
     return facts
 
 
-def status_line() -> str:
-    """The backend's state and device in a line."""
+def status_lines() -> list[str]:
+    """The backend's state and device, then the device's memory; what is not known is left out."""
     client = jobs.SESSION.client
-    text = tr(_STATE_TEXTS[client.state])
+    state = tr(_STATE_TEXTS[client.state])
     if client.ready is None or not client.is_alive:
-        return text
-    free = client.ready.free_bytes / _GIB
-    return tr(
-        "{state}: {device}, {free} GiB free", state=text, device=client.ready.device_name, free=f"{free:.1f}"
-    )
+        return [state]
+    lines = [tr("{state}: {device}", state=state, device=client.ready.device_name)]
+    if client.ready.total_bytes:
+        free, total = (f"{size / _GIB:.1f}" for size in (client.ready.free_bytes, client.ready.total_bytes))
+        is_own = client.ready.device is Device.CUDA
+        text = "GPU memory: {free} of {total} GiB free" if is_own else "Memory: {free} of {total} GiB free"
+        lines.append(tr(text, free=free, total=total))
+    return lines

@@ -1,19 +1,17 @@
 """What the artist sets in the panel; kept in the scene."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.protocol import MAX_CANDIDATES, MAX_PROMPT, MAX_SEED, Engine, Preset
+from ..backend.protocol import MAX_CANDIDATES, MAX_PROMPT, MAX_SEED, Engine
+from . import quality
 from .downloadable import FOLDER, STARTER, text_models, view_weights
 from .errors import SetupError
 from .placement import Topology
+from .texts import tr
 
-PRESETS = (
-    (Preset.DRAFT.name, "Draft", "Quick look: fewer steps, 10 000 faces, 512 px texture"),
-    (Preset.STANDARD.name, "Standard", "Balanced: 20 000 faces, 1024 px texture"),
-    (Preset.HIGH.name, "High", "Slow: most steps, 50 000 faces, 2048 px texture"),
-)
 PLACES = (
     ("CURSOR", "3D Cursor", "Where the 3D cursor is when the object comes in"),
     ("ORIGIN", "World Origin", "In the middle of the world"),
@@ -50,6 +48,8 @@ TOPOLOGIES = (
 )
 NAME = "one2345"
 """Name of the settings in a scene."""
+_ENGINE_TITLES = {Engine[name]: title for name, title, _ in ENGINES}
+_WEIGHTS_TITLES = {name: title for name, title, _ in WEIGHTS}
 
 MAX_FACES = 1_000_000
 MAX_TEXTURE_PX = 8192
@@ -122,7 +122,7 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
             name="Folder", description="Folder of weights", subtype="DIR_PATH"
         )
         preset: bpy.props.EnumProperty(
-            name="Quality", description="Time against quality", items=PRESETS, default=Preset.STANDARD.name
+            name="Quality", description="Time against quality", items=quality.items, default=quality.DEFAULT
         )
         seed: bpy.props.IntProperty(
             name="Seed",
@@ -201,6 +201,12 @@ class ONE2345_PG_settings(bpy.types.PropertyGroup):
         self.weights = weights if is_named else FOLDER
         if not is_named:
             self.weights_folder = weights
+
+
+def method_title(engine: Engine, weights: str) -> str:
+    """An engine and its weights in few words; weights of one's own go by the name of their folder."""
+    title = _WEIGHTS_TITLES.get(weights)
+    return f"{_ENGINE_TITLES[engine]}, {tr(title) if title else Path(weights).name or weights}"
 
 
 def like_panel(name: str) -> object:

@@ -38,6 +38,11 @@ def missing_network(context: bpy.types.Context, name: str) -> Downloadable | Non
     return None if is_there else entry
 
 
+def is_set_up(context: bpy.types.Context) -> bool:
+    """The backend can be started, so that the panels have something to offer."""
+    return not launch_problem(context)
+
+
 def problem(context: bpy.types.Context) -> Problem | None:
     """What keeps the panel's button from starting a job."""
     if text := launch_problem(context):

@@ -125,6 +125,7 @@ def _properties(job: Job) -> dict[str, str | int | float]:
         "image": job.request.image or "",
         "seed": job.request.seed,
         "preset": job.request.preset.value,
+        "engine": job.request.engine.value,
         "version": protocol.BACKEND_VERSION,
         "weights": str(facts.get("name", job.request.weights)),
         "weights_licence": str(facts.get("licence", "")),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..backend import protocol, records
-from ..backend.protocol import STAGE_FILES, Device, Engine, Request, Stage
+from ..backend.protocol import CAMERAS_FILE, STAGE_FILES, Device, Engine, Request, Stage
 from . import jobs, results, ticking
-from .errors import JobError
+from .errors import AddonError, JobError
 from .folders import JOBS, title_of
 from .frames import Frame, frame_of
 from .importer import PROPERTY_PREFIX
@@ -73,14 +73,13 @@ def origin_of(context: bpy.types.Context, job_id: str) -> Origin:
     Raises:
         JobError: its folder is gone.
     """
-    known = jobs.SESSION.jobs.get(job_id)
-    folder = known.folder if known else data_root(preferences(context)) / JOBS / job_id
+    folder = folder_of(context, job_id)
     try:
         data = records.parse_json((folder / protocol.REQUEST_FILE).read_bytes())
         request = records.from_data(Request, data)
     except (OSError, protocol.ProtocolError) as error:
         raise JobError(tr("The folder {folder} is gone or damaged.", folder=folder)) from error
-    return Origin(job_id, known.title if known else title_of(folder), folder, request)
+    return Origin(job_id, title_in(folder), folder, request)
 
 
 def chosen_job(context: bpy.types.Context, job_id: str) -> str:
@@ -89,12 +88,44 @@ def chosen_job(context: bpy.types.Context, job_id: str) -> str:
     Raises:
         JobError: there is none.
     """
-    if found := job_id or job_of(context.object):
+    if found := job_id or _job_at_hand(context):
         return found
-    done = [job.id for job in jobs.recent() if job.state is JobState.DONE and job.is_mesh]
-    if not done:
-        raise JobError(tr("There is no finished object. Select one, or generate one first."))
-    return done[0]
+    raise JobError(tr("There is no finished object. Select one, or generate one first."))
+
+
+def folder_at_hand(context: bpy.types.Context, stage: Stage) -> Path | None:
+    """The folder of the active object's job, else of the newest, if it has a stage's artifact to edit."""
+    job_id = _job_at_hand(context)
+    if not job_id:
+        return None
+    try:
+        folder = folder_of(context, job_id)
+    except AddonError:
+        return None
+    is_others = stage in _OF_PLUS and (folder / CAMERAS_FILE).is_file()  # of the engine without six views
+    return folder if (folder / STAGE_FILES[stage][0]).is_file() and not is_others else None
+
+
+def folder_of(context: bpy.types.Context, job_id: str) -> Path:
+    """Where a job's files are, of this session or an earlier one, or would be.
+
+    Raises:
+        SetupError: the add-on is not enabled.
+    """
+    known = jobs.SESSION.jobs.get(job_id)
+    return known.folder if known else data_root(preferences(context)) / JOBS / job_id
+
+
+def title_in(folder: Path) -> str:
+    """What the job in a folder is called."""
+    known = jobs.SESSION.jobs.get(folder.name)
+    return known.title if known else title_of(folder)
+
+
+def _job_at_hand(context: bpy.types.Context) -> str:
+    """The job of the active object, else the newest that is done; empty without any."""
+    done = (job.id for job in jobs.recent() if job.state is JobState.DONE and job.is_mesh)
+    return job_of(context.object) or next(done, "")
 
 
 def job_of(item: bpy.types.ID | None) -> str:
@@ -155,10 +186,19 @@ def start(
     )
     ticking.start()
     if wait or bpy.app.background:
-        jobs.status(job_id).wants_import = False
-        jobs.wait(job_id)
-        results.deliver(job_id)
+        finish(job_id)
     return job_id
+
+
+def finish(job_id: str) -> None:
+    """Block until a job has ended, and do with its result what it was started for.
+
+    Raises:
+        AddonError: it has no result, or that cannot be used.
+    """
+    jobs.status(job_id).wants_import = False
+    jobs.wait(job_id)
+    results.deliver(job_id)
 
 
 def request_like(

@@ -200,6 +200,10 @@ def _take_rerolled(job: Job, root: str) -> Steps[None]:
             break
     _take_over(old, packed_image(old.name, png), job_id=job.id)
     bpy.ops.ed.undo_push(message="Re-roll Views")
+    yield  # giving memory back takes its time as well
+    del room, before
+    yield
+    del room_after
 
 
 def _drawn_tiles(job: Job) -> "Steps[dict[int, views_sheet.Pixels]]":

@@ -12,6 +12,7 @@ from . import pictures, ticking, views_cameras, views_sheet
 from .errors import SourceError
 from .options import UNSAVED, PictureFile
 from .properties import current_scene
+from .redo import redo_view
 from .reporting import reported
 from .texts import tr
 from .views_editing import (
@@ -150,6 +151,45 @@ class ONE2345_OT_reroll_tiles(_OnTiles, bpy.types.Operator):
         reroll(context, sheet_of(context), self.numbers(context), seed=seed, wait=self.wait)
 
 
+class ONE2345_OT_redo_view(bpy.types.Operator):
+    """Draw this view anew, keep the others, and make the object of them; a job that runs is cancelled"""
+
+    bl_idname = "one2345.redo_view"
+    bl_label = "Redo View"
+
+    if TYPE_CHECKING:
+        job: str
+        tile: int
+        seed: int
+        wait: bool
+    else:
+        job: bpy.props.StringProperty(name="Job", description="Id of the job", options=UNSAVED)
+        tile: bpy.props.IntProperty(
+            name="View",
+            description="Its number on the sheet, row by row",
+            default=1,
+            min=1,
+            max=NUM_TILES,
+            options=UNSAVED,
+        )
+        seed: bpy.props.IntProperty(
+            name="Seed", description="Not set: another one each time", min=0, max=MAX_SEED, options=UNSAVED
+        )
+        wait: bpy.props.BoolProperty(
+            name="Wait", description="Block until the object is in the scene", options=UNSAVED
+        )
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Start the job."""
+        returned = reported(self, lambda: self._redo(context))
+        ticking.redraw()
+        return returned
+
+    def _redo(self, context: bpy.types.Context) -> None:
+        seed = self.seed if self.properties.is_property_set("seed") else random.randint(0, MAX_SEED)
+        redo_view(context, self.job, self.tile, seed=seed, wait=self.wait)
+
+
 class ONE2345_OT_continue_from_views(bpy.types.Operator):
     """Make the object anew from the sheet as it is now; the earlier object and its files stay"""
 
@@ -178,5 +218,6 @@ CLASSES = (
     ONE2345_OT_replace_tile,
     ONE2345_OT_render_tiles,
     ONE2345_OT_reroll_tiles,
+    ONE2345_OT_redo_view,
     ONE2345_OT_continue_from_views,
 )

@@ -4,6 +4,8 @@ Tiles are numbered 1 to 6, row by row from the top left, as on the sheet that th
 rows from the top down, straight alpha, 8 bits: what is not touched comes out as it went in.
 """
 
+import math
+import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +40,14 @@ def pixels_of(image: bpy.types.Image) -> "Pixels":
 
 
 def room_for(image: bpy.types.Image) -> "Steps[Floats]":
-    """An array for `floats_of`, with all of its memory, which takes longer to get than to fill."""
+    """An array for `floats_of`, with all of its memory, which takes longer to get than to fill.
+
+    Not by numpy: it asks Linux for large arrays in pieces of 2 MB, and one such piece takes up to 5 ms.
+    """
     width, height = image.size
-    room = np.empty((height, width, image.channels), dtype=np.float32)
+    shape = (height, width, image.channels)
+    memory = mmap.mmap(-1, max(1, math.prod(shape)) * np.dtype(np.float32).itemsize)
+    room = np.frombuffer(memory, dtype=np.float32)[: math.prod(shape)].reshape(shape)
     for top in range(0, height, png.BAND_ROWS):
         room[top : top + png.BAND_ROWS] = 0
         yield

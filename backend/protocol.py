@@ -281,7 +281,10 @@ class Hello:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ready:
-    """Jobs can run. `device` is what `auto` chose; memory is the device's, in bytes."""
+    """Jobs can run. `device` is what `auto` chose; memory is the device's, in bytes.
+
+    Comes again after each job, and when idle networks have left memory, which has changed by then.
+    """
 
     TYPE: ClassVar[str] = "ready"
     device: Device

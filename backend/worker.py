@@ -205,18 +205,25 @@ def serve(channel: Channel, root: Path) -> None:
 
     make_repeatable()
     device = choose_device(Device.AUTO)
-    free, total = memory(device)
+    kind, name = Device(device.type), device_name(device)
     service = Service(root)
-    channel.send(
-        Ready(device=Device(device.type), device_name=device_name(device), free_bytes=free, total_bytes=total)
-    )
+
+    def tell_memory() -> None:
+        free, total = memory(device)
+        channel.send(Ready(device=kind, device_name=name, free_bytes=free, total_bytes=total))
+
+    def leave_memory() -> None:
+        service.release()
+        tell_memory()
 
     def run(submit: Submit, on_event: Callable[[Event], None]) -> tuple[tuple[str, ...], dict[str, Json]]:
         with turn(root / TURN_FILE, on_wait=waiting(submit.job, on_event, channel)):
             return service.run(submit, on_event)
 
-    while (submit := channel.next_job(idle_s=IDLE_S, on_idle=service.release)) is not None:
+    tell_memory()
+    while (submit := channel.next_job(idle_s=IDLE_S, on_idle=leave_memory)) is not None:
         channel.end_job(run_job(submit, run, channel))
+        tell_memory()
 
 
 def waiting(job: str, on_event: Callable[[Event], None], channel: Channel) -> Callable[[bool], None]:

@@ -46,7 +46,6 @@ TEXTS: Mapping[str, str] = {
     "Working": "工作中",
     "Stop": "停止",
     "Stopping...": "正在停止...",
-    "{state}: {device}, {free} GiB free": "{state}：{device}，可用 {free} GiB",
     "Preferences": "偏好设置",
     "Draft": "草稿",
     "Standard": "标准",
@@ -313,4 +312,24 @@ TEXTS: Mapping[str, str] = {
     "{size} GiB of {kind} memory": "{kind} 内存 {size} GiB",
     "These weights are for the other engine": "这些权重用于另一引擎",
     "Say in a few words what to make ({reason}).": "请用几个词说明要制作什么（{reason}）。",
+    "Time: not known before the first run on this machine.": "时间：本机首次运行后才知道。",
+    "Time: about {time} on this machine.": "时间：本机约 {time}。",
+    "Memory: {size} GiB on this machine.": "内存：本机 {size} GiB。",
+    "Memory: about {size} GiB ({kind}).": "内存：约 {size} GiB（{kind}）。",
+    "processor": "处理器",
+    "graphics card": "显卡",
+    "Start": "启动",
+    "Start Backend": "启动后端",
+    "Start the backend process now, so that the first job does not wait for it": (
+        "立即启动后端进程，第一个任务就不必等待"
+    ),
+    "{state}: {device}": "{state}：{device}",
+    "GPU memory: {free} of {total} GiB free": "显存：{total} GiB 中可用 {free} GiB",
+    "Memory: {free} of {total} GiB free": "内存：{total} GiB 中可用 {free} GiB",
+    "Starter": "入门",
+    "Redo View": "重画视图",
+    "Draw this view anew, keep the others, and make the object of them; a job that runs is cancelled": (
+        "重新绘制此视图，保留其余视图并由此生成物体；正在运行的任务会被取消"
+    ),
+    "Its number on the sheet, row by row": "在视图表上的编号，逐行计数",
 }

@@ -46,7 +46,6 @@ TEXTS: Mapping[str, str] = {
     "Working": "Arbeitet",
     "Stop": "Anhalten",
     "Stopping...": "Hält an ...",
-    "{state}: {device}, {free} GiB free": "{state}: {device}, {free} GiB frei",
     "Preferences": "Einstellungen",
     "Draft": "Entwurf",
     "Standard": "Standard",
@@ -367,4 +366,27 @@ TEXTS: Mapping[str, str] = {
     "Say in a few words what to make ({reason}).": (
         "In wenigen Worten sagen, was entstehen soll ({reason})."
     ),
+    "Time: not known before the first run on this machine.": (
+        "Zeit: vor dem ersten Lauf auf diesem Rechner nicht bekannt."
+    ),
+    "Time: about {time} on this machine.": "Zeit: etwa {time} auf diesem Rechner.",
+    "Memory: {size} GiB on this machine.": "Speicher: {size} GiB auf diesem Rechner.",
+    "Memory: about {size} GiB ({kind}).": "Speicher: etwa {size} GiB ({kind}).",
+    "processor": "Prozessor",
+    "graphics card": "Grafikkarte",
+    "Start": "Starten",
+    "Start Backend": "Backend starten",
+    "Start the backend process now, so that the first job does not wait for it": (
+        "Das Backend jetzt starten, damit der erste Auftrag nicht darauf wartet"
+    ),
+    "{state}: {device}": "{state}: {device}",
+    "GPU memory: {free} of {total} GiB free": "GPU-Speicher: {free} von {total} GiB frei",
+    "Memory: {free} of {total} GiB free": "Speicher: {free} von {total} GiB frei",
+    "Starter": "Starter",
+    "Redo View": "Ansicht neu zeichnen",
+    "Draw this view anew, keep the others, and make the object of them; a job that runs is cancelled": (
+        "Diese Ansicht neu zeichnen, die anderen behalten und daraus das Objekt machen; "
+        "ein laufender Auftrag wird abgebrochen"
+    ),
+    "Its number on the sheet, row by row": "Ihre Nummer auf dem Blatt, Zeile für Zeile",
 }

@@ -43,8 +43,8 @@ def hello(*, protocol=1, backend="0.1.0"):
     send("hello", protocol=protocol, backend=backend, pid=os.getpid())
 
 
-def ready():
-    send("ready", device="cpu", device_name="Fake device", free_bytes=3 << 30, total_bytes=4 << 30)
+def ready(*, free_gib=3):
+    send("ready", device="cpu", device_name="Fake device", free_bytes=free_gib << 30, total_bytes=4 << 30)
 
 
 def commands():
@@ -63,6 +63,7 @@ def report(request):
     return {
         "request": request,
         "weights": {"name": "starter", "licence": "Apache-2.0", "sha256": {}},
+        "stages": {stage: {"origin": "made", "peak_process_mib": 1536.0} for stage in STAGES},
         "seconds": 1.5,
     }
 
@@ -133,6 +134,7 @@ def works(options):
     while True:
         submit = next_command("submit")
         run_job(submit, options.glb, pace=options.pace, assets=options.assets, at_step=hold)
+        ready(free_gib=2)
 
 
 def slow_start(options):

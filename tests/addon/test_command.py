@@ -1,11 +1,12 @@
 """`blender --command one2345`, called as Blender calls it."""
 
 import json
+from dataclasses import replace
 
 import bpy
 import pytest
 
-from tests.addon.extension import command, jobs
+from tests.addon.extension import command, installer_state, jobs
 
 pytestmark = pytest.mark.blender
 
@@ -39,6 +40,57 @@ def test_generate_writes_the_mesh_of_the_job(run, picture, tmp_path, subject):
     status, _ = run("generate", picture, "-o", tmp_path / "out.glb", "--preset", "draft", "--seed", "3")
     assert status == 0
     assert (tmp_path / "out.glb").read_bytes() == subject.read_bytes()
+
+
+INSTALLERS = {
+    "works": 'send(type="installed", text="All is well", seconds=1.0)',
+    "fails": 'send(type="failed", job=None, code="network", message="The connection broke off")',
+}
+
+
+@pytest.fixture
+def install(told, tmp_path, monkeypatch):
+    """Runs the command that installs, with a script in place of the installer."""
+    (tmp_path / "kit" / "wheels").mkdir(parents=True)
+    monkeypatch.setattr(installer_state, "can_install", lambda: True)
+    monkeypatch.setattr(installer_state, "INSTALLATION", installer_state.Installation())
+    real = installer_state.start_process
+
+    def run(behaviour, *arguments):
+        script = tmp_path / "installer.py"
+        script.write_text(
+            "import json, sys\n"
+            "def send(**values): print(json.dumps(values), flush=True)\n"
+            "send(type='step', title=' '.join(sys.argv[1:4]), number=1, count=2)\n" + INSTALLERS[behaviour]
+        )
+
+        def stand_in(wanted):
+            return real(replace(wanted, arguments=(str(script), *wanted.arguments[2:])))
+
+        monkeypatch.setattr(installer_state, "start_process", stand_in)
+        return told("install", *arguments)
+
+    return run
+
+
+def test_install_tells_its_steps_and_its_end(install, tmp_path):
+    status, out, err = install("works", "--from", tmp_path / "kit", "--json")
+    assert (status, json.loads(out)) == (0, {"ok": True, "message": "All is well"})
+    assert err == f"install --kit {tmp_path / 'kit'} (1/2)\n"
+
+
+def test_an_install_that_fails_says_why(install, tmp_path):
+    status, _, err = install("fails", "--from", tmp_path / "kit", "--repair")
+    assert status == 1
+    assert err.splitlines()[-1] == "error: The connection broke off."
+
+
+def test_install_goes_online_only_when_blender_may(install, tmp_path):
+    assert not bpy.app.online_access
+    status, _, err = install("works")
+    assert status == 1
+    assert "online access is off" in err
+    assert "holds no packages" in install("works", "--from", tmp_path)[2]
 
 
 def test_generate_writes_a_blend_file_with_the_object(run, picture, tmp_path):

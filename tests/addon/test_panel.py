@@ -1,5 +1,7 @@
 """What the panels show in each state, drawn into a layout that records and checks every call."""
 
+import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import bpy
@@ -12,7 +14,9 @@ from tests.addon.extension import (
     menus,
     panel,
     panel_history,
+    panel_rework,
     panel_settings,
+    panel_text,
     protocol,
     rows,
     status_bar,
@@ -87,6 +91,15 @@ def running(make_launch, picture):
     return start
 
 
+def poll_until(is_there):
+    for _ in range(20_000):
+        if is_there():
+            return
+        jobs.poll()
+        time.sleep(0.001)
+    pytest.fail("it did not come about")
+
+
 def choose_picture(enabled, make_python):
     enabled.python = str(make_python("works"))
     bpy.context.scene.one2345.image = bpy.data.images.new("made", 2, 2)
@@ -157,8 +170,25 @@ def test_the_six_views_are_shown_once_they_are_there(running, enabled, make_pyth
         return [name for name, _ in drawn(panel.ONE2345_PT_generate)].count("template_icon")
 
     before = num_pictures()
+    assert num_redo_buttons() == 0
     job.finished[protocol.Stage.VIEWS] = 1.0
     assert num_pictures() == before + 1
+    assert num_redo_buttons() == protocol.NUM_TILES
+    jobs.cancel(job.id)
+    assert num_redo_buttons() == 0
+
+
+def num_redo_buttons():
+    calls = drawn(panel.ONE2345_PT_generate)
+    return calls.count(("operator", "one2345.redo_view"))
+
+
+def test_views_that_cannot_be_drawn_one_by_one_have_no_buttons(running, enabled, make_python):
+    choose_picture(enabled, make_python)
+    job = running("waits", lambda job: job.stage is not None)
+    job.request = replace(job.request, engine=protocol.Engine.ONE2345)
+    job.finished[protocol.Stage.VIEWS] = 1.0
+    assert num_redo_buttons() == 0
 
 
 def test_a_finished_job_is_listed_with_what_can_be_done(running):
@@ -166,6 +196,7 @@ def test_a_finished_job_is_listed_with_what_can_be_done(running):
     ticking.redraw()
     calls = drawn(panel_history.ONE2345_PT_results)
     assert ("label", "Standard, seed 5") in calls
+    assert ("label", "One-2-3-45++, Starter") in calls
     for name in ("import_result", "reuse_settings", "show_folder", "remove_job"):
         assert ("operator", f"one2345.{name}") in calls
     assert line_of(job).endswith("toy  2 s")  # six stages of a quarter of a second
@@ -213,11 +244,43 @@ def test_the_import_panel_offers_place_and_size():
     assert "tags" in texts(panel_settings.ONE2345_PT_import)
 
 
-def test_the_backend_panel_tells_state_and_device(running, session):
+def test_the_backend_panel_tells_state_device_and_memory_as_it_is(enabled, make_python, running, session):
+    enabled.python = str(make_python("works"))
     assert "Not running" in texts(panel_settings.ONE2345_PT_backend)
-    running("works", lambda job: not job.is_open)
-    assert "Ready: Fake device, 3.0 GiB free" in texts(panel_settings.ONE2345_PT_backend)
+    job = running("works", lambda job: session.client.ready is not None)
+    assert "Working: Fake device" in texts(panel_settings.ONE2345_PT_backend)
+    assert "Memory: 3.0 of 4.0 GiB free" in texts(panel_settings.ONE2345_PT_backend)
+    poll_until(lambda: not job.is_open and session.client.ready.free_bytes < 3 << 30)
+    assert "Ready: Fake device" in texts(panel_settings.ONE2345_PT_backend)
+    assert "Memory: 2.0 of 4.0 GiB free" in texts(panel_settings.ONE2345_PT_backend)
     assert set(panel_settings._STATE_TEXTS) == set(client.State)
+
+
+def test_the_backend_can_be_started_before_the_first_job(enabled, make_python, session):
+    enabled.python = str(make_python("works"))
+    calls = drawn(panel_settings.ONE2345_PT_backend)
+    assert ("operator", "one2345.start_backend") in calls
+    assert ("operator", "one2345.stop_backend") not in calls
+    bpy.ops.one2345.start_backend()
+    poll_until(lambda: session.client.state is client.State.IDLE)
+    calls = drawn(panel_settings.ONE2345_PT_backend)
+    assert ("operator", "one2345.start_backend") not in calls
+    assert ("operator", "one2345.stop_backend") in calls
+    assert not bpy.ops.one2345.start_backend.poll()
+
+
+def test_a_backend_that_cannot_be_started_says_why(enabled):
+    enabled.python = "/nowhere/python"
+    with pytest.raises(RuntimeError, match="There is no Python at"):
+        bpy.ops.one2345.start_backend()
+
+
+def test_on_a_first_run_the_card_stands_alone(enabled):
+    enabled.python = "/nowhere/python"
+    panels = (*panel.CLASSES[1:], *panel_rework.CLASSES, *panel_settings.CLASSES, *panel_text.CLASSES)
+    parts = [cls for cls in panels if getattr(cls, "bl_parent_id", "")]
+    assert len(parts) == 8
+    assert [cls.__name__ for cls in parts if cls.poll(bpy.context)] == []
 
 
 def test_long_words_and_sentences_are_cut_to_the_width():
