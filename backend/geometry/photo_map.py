@@ -115,7 +115,7 @@ def lay_over(
     hits = bvh.cast(origins, directions)
     ours = rearrange(hits.is_hit.cpu(), "(h w) -> h w", h=MAP_PX).numpy()
     small = shrunk(picture, MAP_PX)
-    shift = outline_shift(ours, (small[3] > 0.5).numpy())
+    shift = outline_shift(ours, (small[3] > 0.5).numpy(), device=bvh.device)
     moving = torch.from_numpy(shift).float()
     shown = _moved(small[3:], moving)[0].numpy() > 0.5
     usable = ours & shown & ~_depth_steps(hits, ours) & (least_stretch(shift) > MIN_STRETCH)
