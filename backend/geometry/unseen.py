@@ -97,8 +97,9 @@ def _with_neighbours(
         # Normals count a little, so that a thin wall does not take the colours of its other side.
         return torch.cat([positions, directions * NORMAL_REACH], dim=1).cpu().numpy()
 
-    tree = KDTree(places(seen.points, seen.normals))
-    distance, found = tree.query(places(points, normals), k=NUM_NEIGHBOURS)
+    # Made in half the time of a balanced one, and asked as fast.
+    tree = KDTree(places(seen.points, seen.normals), balanced_tree=False)
+    distance, found = tree.query(places(points, normals), k=NUM_NEIGHBOURS, workers=-1)
     near = seen.weights.cpu().numpy()[found] / (distance + NEIGHBOUR_REACH / 20)
     near /= np.maximum(near.sum(axis=1, keepdims=True), 1e-12)
     theirs = np.einsum("nk,nkc->nc", near, seen.colours.cpu().numpy()[found])

@@ -116,13 +116,14 @@ class _Near:
     """What the views give to points of the surface: the colours of the points nearest by that they see."""
 
     def __init__(self, seen: Sightings) -> None:
-        self._tree = KDTree(seen.points.cpu().numpy())
+        # Made in half the time of a balanced one, and asked as fast.
+        self._tree = KDTree(seen.points.cpu().numpy(), balanced_tree=False)
         self._weights = seen.weights.cpu().numpy() + 1e-6
         self._colours = seen.colours.cpu().numpy()
 
     def colours(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """sRGB, a mean over neighbours."""
-        distance, found = self._tree.query(points.cpu().numpy(), k=NUM_NEIGHBOURS)
+        distance, found = self._tree.query(points.cpu().numpy(), k=NUM_NEIGHBOURS, workers=-1)
         near = self._weights[found] / (distance + NEAR)
         near /= near.sum(axis=1, keepdims=True)
         colours = np.einsum("nk,nkc->nc", near, self._colours[found])
