@@ -4,6 +4,7 @@ import logging
 import math
 import tempfile
 import time
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,7 @@ class Unwrapping:
         self._processes = processes or UnwrapProcesses()
         self._is_lent = processes is not None
         self._process: UnwrapProcess | None = None
+        self._is_left = False
 
     def __enter__(self) -> "Unwrapping":
         if 0 < len(self._mesh.faces) <= MAX_FACES:
@@ -83,6 +85,7 @@ class Unwrapping:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_left = True
         if self._process is not None:
             self._processes.give_back(self._process)
         if not self._is_lent:
@@ -98,8 +101,14 @@ class Unwrapping:
         return Path(self._folder.name, "out.npz")
 
     def result(self) -> Unwrapped:
-        """Wait for the charts; when there are none in time, or too many faces, quicker ones are made."""
+        """Wait for the charts; when there are none in time, or too many faces, quicker ones are made.
+
+        Raises:
+            CancelledError: the context was left meanwhile, in another thread.
+        """
         charts = self._packed() if self._process is not None else None
+        if self._is_left:
+            raise CancelledError
         if charts is not None:
             return charts
         return quick_unwrap(self._mesh, texture_px=self._texture_px)
