@@ -1,6 +1,6 @@
 """Stage mesh: from the sparse coloured distance field to a closed mesh with coloured vertices."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from backend.geometry.flips import turn_edges
 from backend.geometry.marching import shape_colours, zero_level
 from backend.geometry.meshes import Mesh, with_colours
 from backend.geometry.simplify import is_closed, simplify
+from backend.geometry.tunnels import num_tunnels
 
 NUM_STEPS = 4
 
@@ -83,24 +84,30 @@ def fine_mesh(shape: SparseShape, *, is_standing: bool = False) -> FineMesh:
         raise ArtifactError("The shape has no voxels; generate it again with another seed or picture")
     spanned = spanned_shell(shape)
     best = _closed(spanned, shape, NECKS[0], is_standing)
-    tunnels = num_tunnels(best.mesh)
     for neck in NECKS[1:]:
-        if tunnels <= MAX_TUNNELS:
+        if best.tunnels <= MAX_TUNNELS:
             break
-        wider = _closed(spanned, shape, neck, is_standing)
-        if (fewer := num_tunnels(wider.mesh)) < tunnels:
-            best, tunnels = wider, fewer
-    calm = _calmed(best.mesh, best.base)
-    return replace(best, mesh=with_colours(calm, shape_colours(shape, calm.vertices)))
+        best = min(best, _closed(spanned, shape, neck, is_standing), key=lambda closed: closed.tunnels)
+    calm = _calmed(drop_specks(zero_level(best.field)), best.base)
+    return FineMesh(with_colours(calm, shape_colours(shape, calm.vertices)), best.field, best.base)
 
 
-def _closed(spanned: Float[Tensor, "x y z"], shape: SparseShape, neck: int, is_standing: bool) -> FineMesh:
-    """The rough surface without colours, hollows behind openings of twice `neck` voxels filled."""
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A closed field, as in `FineMesh`, and the tunnels through what it encloses."""
+
+    field: Float[Tensor, "x y z"]
+    base: float | None
+    tunnels: int
+
+
+def _closed(spanned: Float[Tensor, "x y z"], shape: SparseShape, neck: int, is_standing: bool) -> _Closed:
+    """The field with hollows behind openings of twice `neck` voxels filled."""
     field = with_cavities_filled(spanned, shape, neck=neck)
     base = base_height(field) if is_standing else None
     if base is not None:
         field = cut_below(field, base)
-    return FineMesh(drop_specks(zero_level(field)), field, base)
+    return _Closed(field, base, num_tunnels((field < 0).numpy()))
 
 
 def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
@@ -132,12 +139,6 @@ def _calmed(rough: Mesh, base: float | None) -> Mesh:
     """The smoothed surface, flat where it stands."""
     calm = smooth(rough)
     return calm if base is None else flattened(calm, base, is_on_base(rough, base))
-
-
-def num_tunnels(mesh: Mesh) -> int:
-    """Tunnels through a closed body, by Euler's formula; separate pieces count as less than none."""
-    used = len(np.unique(mesh.faces))
-    return 1 - (used - len(mesh.faces) // 2) // 2
 
 
 def _within_budget(mesh: Mesh, faces: int) -> Mesh:
