@@ -4,6 +4,7 @@ The paper leaves all sizes open; ours are chosen for a two-core machine.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ ROUGHNESS_EVERY, ROUGHNESS_STRIDE = 4, 4
 """Total variation is taken at every so manieth step, on every so manieth row: it costs more than the rest."""
 
 
-STEPS_AT_ONCE = 50
+STEPS_AT_ONCE = 15
 """Steps whose random numbers go to the device together; each would wait there for those before it."""
 
 PointsT = TypeVar("PointsT", Sightings, Unseen)
@@ -133,8 +134,12 @@ class _Draw:
 def _draws(
     num_seen: int, num_unseen: int, config: FieldFit, *, generator: torch.Generator, device: torch.device
 ) -> Iterator[_Draw]:
-    """Random numbers for all steps, drawn and brought to the device for many of them at once."""
-    for start in range(0, config.iterations, STEPS_AT_ONCE):
+    """Random numbers for all steps, drawn and brought to the device for many of them at once.
+
+    The next ones are drawn while steps are made.
+    """
+
+    def some(count: int) -> list[_Draw]:
         drawn = [
             (
                 seen := _draw(num_seen, config.batch, generator),
@@ -142,10 +147,17 @@ def _draws(
                 _draw(num_unseen, config.batch // 4, generator),
                 torch.rand(len(seen), 1, generator=generator),
             )
-            for _ in range(start, min(start + STEPS_AT_ONCE, config.iterations))
+            for _ in range(count)
         ]
         columns = [torch.stack(column).to(device) for column in zip(*drawn, strict=True)]
-        yield from (_Draw(*row) for row in zip(*columns, strict=True))
+        return [_Draw(*row) for row in zip(*columns, strict=True)]
+
+    counts = [min(STEPS_AT_ONCE, config.iterations - at) for at in range(0, config.iterations, STEPS_AT_ONCE)]
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming = thread.submit(some, counts[0])
+        for following in (*counts[1:], 0):
+            ready, coming = coming.result(), thread.submit(some, following) if following else coming
+            yield from ready
 
 
 def _rows(points: PointsT, rows: Int[Tensor, " n"]) -> PointsT:
