@@ -23,6 +23,7 @@ from torch import Tensor
 
 from backend.artifacts import SparseShape
 from backend.errors import ArtifactError
+from backend.geometry.grids import box_around
 
 OUTSIDE = 1.0
 """Value of the open space around the grid, in truncations."""
@@ -209,7 +210,7 @@ def _cavities(field: Float[Tensor, "x y z"], neck: int) -> Bool[Tensor, "x y z"]
     """
     found = np.zeros(field.shape, dtype=bool)
     # Farther from the walls all is open, and one.
-    box = _box(field.numpy() < 0, neck + 1)
+    box = box_around(field.numpy() < 0, margin=neck + 1)
     is_open = field.numpy()[box] >= 0
     wide = is_open & ~_dilated(~is_open, neck)
     is_shut = _enclosed(wide)
@@ -218,17 +219,6 @@ def _cavities(field: Float[Tensor, "x y z"], neck: int) -> Bool[Tensor, "x y z"]
     inside = pockets | (is_open & ~is_reached & _dilated(pockets, 2 * neck))
     found[box] = inside | _enclosed(is_open & ~inside)
     return torch.from_numpy(found)
-
-
-def _box(cells: Bool[np.ndarray, "x y z"], margin: int) -> tuple[slice, ...]:
-    """Where `cells` are, and what lies around them."""
-    spans = []
-    for axes in ((1, 2), (0, 2), (0, 1)):
-        used = np.flatnonzero(cells.any(axis=axes))
-        spans.append(
-            slice(max(int(used[0]) - margin, 0), int(used[-1]) + margin + 1) if len(used) else slice(0)
-        )
-    return tuple(spans)
 
 
 def _enclosed(is_open: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:

@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
+from backend.geometry.grids import box_around
+
 MIN_SHARE = 0.01
 """A piece with fewer cells than this share of the largest one's does not count."""
 
@@ -14,9 +16,10 @@ def num_tunnels(inside: Bool[np.ndarray, "x y z"]) -> int:
     Cells that touch in a corner are joined. Marching cubes joins some of them, so that its surfaces have
     about as many tunnels, of 200 some 50 more or less, and in the same order from field to field.
     """
-    label = np.empty(inside.shape, dtype=np.int32)
-    ndimage.label(inside, np.ones((3, 3, 3)), output=label)
-    sizes = np.bincount(label.reshape(-1))
+    cells = inside[box_around(inside)]
+    label = np.empty(cells.shape, dtype=np.int32)
+    ndimage.label(cells, np.ones((3, 3, 3)), output=label)
+    sizes = np.bincount(label.reshape(-1), minlength=1)
     sizes[0] = 0
     return 1 - _euler_number((sizes >= max(1, MIN_SHARE * sizes.max()))[label])
 
