@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int, Int32
 from backend.geometry.box_unwrap import box_unwrap
 from backend.geometry.meshes import Mesh
 from backend.geometry.packing import can_pack, pack
+from backend.geometry.raycast import shared_stream
 from backend.geometry.unwrap_process import UnwrapProcess, UnwrapProcesses
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,9 @@ class Unwrapping:
             log.warning("unwrapping lost faces")
             return None
         if len(packed) == 0 and not can_pack():
-            packed = pack(uv, faces, texture_px=self._texture_px, device=self._device)
+            # Other threads may cast rays meanwhile.
+            with shared_stream(torch.device(self._device)):
+                packed = pack(uv, faces, texture_px=self._texture_px, device=self._device)
         if packed is None or len(packed) == 0:
             log.warning("the charts found no place in the texture")
             return None
