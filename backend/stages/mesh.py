@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,7 +12,7 @@ from backend.geometry.cleanup import drop_specks, smooth
 from backend.geometry.closing import NECKS, spanned_shell, with_cavities_filled, with_tunnels_filled
 from backend.geometry.flat_base import base_height, cut_below, flattened, is_on_base
 from backend.geometry.flips import turn_edges
-from backend.geometry.marching import shape_colours, zero_level
+from backend.geometry.marching import ShapeColours, zero_level
 from backend.geometry.meshes import Mesh, with_colours
 from backend.geometry.simplify import is_closed, simplify
 from backend.geometry.tunnels import num_tunnels
@@ -41,11 +40,13 @@ class FineMesh:
         mesh: Closed, in generation space, faces outwards, with the shape's colours.
         field: Its signed distances.
         base: Height of the plane that it stands on; None where it was not cut.
+        colours: Those of the shape.
     """
 
     mesh: Mesh
     field: Float[Tensor, "x y z"]
     base: float | None
+    colours: ShapeColours
 
 
 def extract_mesh(
@@ -70,7 +71,7 @@ def extract_mesh(
     """
     fine = fine_mesh(shape, is_standing=is_standing) if fine is None else fine
     on_step(2, NUM_STEPS)
-    simple = level_of_detail(fine, shape, faces=faces)
+    simple = level_of_detail(fine, faces=faces)
     on_step(NUM_STEPS, NUM_STEPS)
     return simple
 
@@ -85,7 +86,8 @@ def fine_mesh(shape: SparseShape, *, is_standing: bool = False) -> FineMesh:
         raise ArtifactError("The shape has no voxels; generate it again with another seed or picture")
     best = _best_closed(spanned_shell(shape), shape, is_standing)
     calm = _calmed(drop_specks(zero_level(best.field)), best.base)
-    return FineMesh(with_colours(calm, shape_colours(shape, calm.vertices)), best.field, best.base)
+    colours = ShapeColours(shape)
+    return FineMesh(with_colours(calm, colours.at(calm.vertices)), best.field, best.base, colours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def _closed(spanned: Float[Tensor, "x y z"], shape: SparseShape, neck: int, is_s
     return _Closed(field, base, num_tunnels((field < 0).numpy()))
 
 
-def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
+def level_of_detail(fine: FineMesh, *, faces: int) -> Mesh:
     """A surface with `faces` faces, or all of its own where it has fewer.
 
     Where it has too many holes for so few faces the narrow ones are filled.
@@ -139,7 +141,7 @@ def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
         flat = flattened(simple, fine.base)
         simple = flat if is_closed(flat) else simple
     turned = turn_edges(simple)
-    return with_colours(turned, shape_colours(shape, turned.vertices).astype(np.float32))
+    return with_colours(turned, fine.colours.at(turned.vertices))
 
 
 def _with_tunnels_filled(fine: FineMesh, reach: int) -> Mesh:
