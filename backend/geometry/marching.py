@@ -10,7 +10,7 @@ from skimage.measure import marching_cubes
 from torch import Tensor
 
 from backend.artifacts import SparseShape
-from backend.geometry.grids import voxel_centres
+from backend.geometry.grids import box_around, voxel_centres
 from backend.geometry.meshes import Mesh, make_mesh
 
 NUM_NEAREST = 4
@@ -22,8 +22,11 @@ def zero_level(field: Float[Tensor, "x y z"]) -> Mesh:
 
     Distances vary linearly along the edges between voxels. Faces look outwards.
     """
-    vertices, faces, _, _ = marching_cubes(field.numpy(), level=0.0, gradient_direction="descent")
-    return make_mesh((vertices + 0.5) / field.shape[0] - 0.5, faces)
+    values = field.numpy()
+    box = box_around(values <= 0, margin=1)
+    vertices, faces, _, _ = marching_cubes(values[box], level=0.0, gradient_direction="descent")
+    start = np.array([span.start for span in box], np.float32)
+    return make_mesh((vertices + start + 0.5) / field.shape[0] - 0.5, faces)
 
 
 def shape_colours(shape: SparseShape, positions: Float[np.ndarray, "v 3"]) -> Float32[np.ndarray, "v 3"]:
