@@ -27,7 +27,7 @@ from backend.geometry.raycast import Bvh, ray_device
 from backend.geometry.render import BARE, sample_picture
 from backend.geometry.shading import with_sharp_edges
 from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
-from backend.geometry.unseen import UnseenColours, unseen_points
+from backend.geometry.unseen import UnseenColours, unseen_points, with_neighbours
 from backend.geometry.unwrap import Unwrapped, Unwrapping
 from backend.geometry.unwrap_process import UnwrapProcesses
 from backend.models.colour_field import ColourField
@@ -149,12 +149,13 @@ def texture_levels(
         normals = smooth_normals(surface)
         bvh = Bvh(surface.vertices, surface.faces, device=device)
         observer = Observer(bvh, torch.from_numpy(normals).to(bvh.device), views, cameras)
+        hidden = thread.submit(unseen_points, surface, normals, observer, seed=seed)
         layout = _Layout(observer, place, fine is not None, config)
         first = thread.submit(layout.of, plain[0], charts[0])
         seen = observer.sightings(sharpness=config.sharpness)
         if extra is not None:
             seen = extra.sightings(observer, seen)
-        unseen = unseen_points(surface, normals, observer, seen, seed=seed)
+        unseen = with_neighbours(hidden.result(), seen)
         field = fit_field(
             seen,
             unseen,
