@@ -60,7 +60,7 @@ def has_body(work: Work) -> bool:
 def further_levels(mesh: Mesh, body: Body | None, counts: Sequence[int]) -> list[Mesh]:
     """Meshes of the same body with `counts` faces."""
     if body is not None:
-        return [level_of_detail(body.fine, body.shape, faces=count) for count in counts]
+        return [level_of_detail(body.fine, faces=count) for count in counts]
     return [_simplified(mesh, count) for count in counts]
 
 

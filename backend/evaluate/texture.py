@@ -50,7 +50,7 @@ class Case:
 
     subject: Subject
     views: Float[Tensor, "v 4 h w"]
-    others: Float[Tensor, "w 4 h w"]
+    others: Float[Tensor, "o 4 h w"]
     mesh: Mesh
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Float, Float32, Int, UInt8
 from scipy import ndimage
 from torch import Tensor
 
-from backend.geometry.meshes import Mesh, interpolate
-from backend.geometry.raycast import Bvh, ray_device
+from backend.geometry.meshes import Mesh
+from backend.geometry.raycast import Bvh
 from backend.geometry.unwrap import Unwrapped
 
 GUTTER_PX = 2.0
@@ -29,7 +29,7 @@ MAX_RAYS = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Texels:
-    """The pixels of a texture that show the surface.
+    """The pixels of a texture that show the surface, on the device that rays are cast on.
 
     Attributes:
         index: Row times width plus column.
@@ -41,17 +41,21 @@ class Texels:
     face: Int[Tensor, " n"]
     barycentric: Float[Tensor, "n 3"]
 
+    def of(self, values: Float[np.ndarray, "v c"], faces: Int[np.ndarray, "f 3"]) -> Float[Tensor, "n c"]:
+        """Values given at the vertices of `faces`, at the pixels."""
+        return at_pixels(values, faces, self.face, self.barycentric)
+
 
 @dataclass(frozen=True, slots=True)
 class SurfacePixels:
-    """The pixels of a texture and the points that they show.
+    """The pixels of a texture and the points that they show, on the device that rays are cast on.
 
     Attributes:
         index: Row times width plus column.
         points: World positions, on the fine surface where there is one.
         normals: Unit normals there.
-        face: The mesh's face that a pixel shows, on the CPU.
-        barycentric: Weights of its vertices, on the CPU.
+        face: The mesh's face that a pixel shows.
+        barycentric: Weights of its vertices.
         nearest: What `nearest_rows` says of `index`.
     """
 
@@ -84,21 +88,17 @@ def surface_pixels(
     fine: FineSurface | None = None,
     device: torch.device | str = "cpu",
 ) -> SurfacePixels:
-    """Find the point for every pixel of a texture; the points are on the device that rays are cast on.
+    """Find the point for every pixel of a texture.
 
     With a fine surface they lie on it, so that what is asked there does not depend on how the mesh was
     simplified; where it is far away or faces elsewhere they stay on the mesh.
     """
     found = texels(charts.faces, charts.uv, texture_px=texture_px, device=device)
-    corners, barycentric = mesh.faces[found.face.numpy()], found.barycentric.numpy()
-    points, own = (
-        torch.from_numpy(interpolate(values, corners, barycentric)).float().to(ray_device(device))
-        for values in (mesh.vertices, normals)
-    )
-    facing = F.normalize(own, dim=1)
+    points = found.of(mesh.vertices, mesh.faces)
+    facing = F.normalize(found.of(normals, mesh.faces), dim=1)
     if fine is not None:
         points, facing = _snapped(points, facing, fine)
-    nearest = nearest_rows(found.index, texture_px=texture_px)
+    nearest = nearest_rows(found.index, texture_px=texture_px).to(points.device)
     return SurfacePixels(found.index, points, facing, found.face, found.barycentric, nearest)
 
 
@@ -117,6 +117,22 @@ def _snapped(
     return torch.where(fits, torch.cat(near), points), torch.where(fits, found, normals)
 
 
+def at_pixels(
+    values: Float[np.ndarray, "v c"],
+    faces: Int[np.ndarray, "f 3"],
+    face: Int[Tensor, " n"],
+    barycentric: Float[Tensor, "n 3"],
+) -> Float[Tensor, "n c"]:
+    """Values given at the vertices of `faces`, at places on them: `interpolate` on the places' device."""
+    corners = torch.from_numpy(faces).to(face.device)[face].long()
+    table = torch.from_numpy(values).to(face.device, torch.float32)
+    # One corner after the other: a texture of 4,096 pixels would else take half a gigabyte.
+    total = barycentric[:, :1] * table[corners[:, 0]]
+    for corner in (1, 2):
+        total += barycentric[:, corner : corner + 1] * table[corners[:, corner]]
+    return total
+
+
 def texels(
     faces: Int[np.ndarray, "f 3"],
     uv: Float32[np.ndarray, "n 2"],
@@ -124,24 +140,24 @@ def texels(
     texture_px: int,
     device: torch.device | str = "cpu",
 ) -> Texels:
-    """Find face and place for every pixel on a chart or next to one; the result is on the CPU.
+    """Find face and place for every pixel on a chart or next to one.
 
     The charts are a flat mesh: a pixel on one is hit from above, one beside it takes the nearest point.
     """
     flat = np.concatenate([uv * texture_px, np.zeros((len(uv), 1), np.float32)], axis=1)
     bvh = Bvh(flat, faces, device=device)
-    bands = torch.arange(texture_px * texture_px).split(MAX_RAYS)
+    bands = torch.arange(texture_px * texture_px, device=bvh.device).split(MAX_RAYS)
     on = [_pixels_on_charts(bvh, index, texture_px) for index in bands]
-    covered = np.zeros(texture_px * texture_px, dtype=bool)
+    covered = torch.zeros(texture_px * texture_px, device=bvh.device)
     for part in on:
-        covered[part.index.numpy()] = True
-    reach = 2 * math.ceil(GUTTER_PX) + 1
-    square = covered.reshape(texture_px, texture_px)
-    near = ndimage.binary_dilation(square, np.ones((reach, reach), dtype=bool)) & ~square
-    beside = torch.from_numpy(near.reshape(-1)).nonzero()[:, 0]
+        covered.index_fill_(0, part.index, 1)
+    reach = math.ceil(GUTTER_PX)
+    square = covered.reshape(1, 1, texture_px, texture_px)
+    near = (F.max_pool2d(square, 2 * reach + 1, 1, reach) > square).reshape(-1)
+    beside = near.nonzero()[:, 0]
     hits = bvh.closest(_centres(beside, texture_px))
-    kept = (hits.distance <= GUTTER_PX).cpu()
-    parts = [*on, Texels(beside[kept], hits.face.cpu()[kept], hits.barycentric.cpu()[kept])]
+    kept = hits.distance <= GUTTER_PX
+    parts = [*on, Texels(beside[kept], hits.face[kept], hits.barycentric[kept])]
     return Texels(
         torch.cat([part.index for part in parts]),
         torch.cat([part.face for part in parts]),
@@ -150,15 +166,17 @@ def texels(
 
 
 def _pixels_on_charts(bvh: Bvh, index: Int[Tensor, " n"], texture_px: int) -> Texels:
-    above = _centres(index, texture_px) + torch.tensor([0.0, 0.0, 1.0])
-    hits = bvh.cast(above, torch.tensor([0.0, 0.0, -1.0]).expand_as(above))
-    hit = hits.is_hit.cpu()
-    return Texels(index[hit], hits.face.cpu()[hit], hits.barycentric.cpu()[hit])
+    below = _centres(index, texture_px)
+    down = below.new_tensor([0.0, 0.0, -1.0])
+    hits = bvh.cast(below - down, down.expand_as(below))
+    hit = hits.is_hit.nonzero()[:, 0]
+    return Texels(index[hit], hits.face[hit], hits.barycentric[hit])
 
 
 def _centres(index: Int[Tensor, " n"], texture_px: int) -> Float[Tensor, "n 3"]:
     """Centres of pixels, in pixels, on the plane of the charts."""
-    return torch.stack([index % texture_px + 0.5, index // texture_px + 0.5, torch.zeros(len(index))], dim=1)
+    right, down = index % texture_px + 0.5, index // texture_px + 0.5
+    return torch.stack([right, down, torch.zeros_like(right)], dim=1)
 
 
 def fill_texture(
@@ -180,5 +198,5 @@ def nearest_rows(index: Int[Tensor, " n"], *, texture_px: int) -> Int[Tensor, "h
 
 def spread(nearest: Int[Tensor, "h w"], colours: Float[Tensor, "n 3"]) -> UInt8[np.ndarray, "h w 3"]:
     """A texture made of rows of `colours`."""
-    values = (colours.clamp(0, 1) * 255).round().to(torch.uint8).cpu()
-    return values[nearest].numpy()
+    values = (colours.clamp(0, 1) * 255).round().to(torch.uint8)
+    return values[nearest.to(values.device)].cpu().numpy()

@@ -40,8 +40,8 @@ def pieces(mesh: Mesh) -> Int[np.ndarray, " f"]:
     size = len(mesh.vertices)
     graph = coo_array((np.ones(rows.size, dtype=np.int8), (rows, columns)), shape=(size, size))
     _, label = connected_components(graph, directed=False)
-    _, number = np.unique(label[mesh.faces[:, 0]], return_inverse=True)
-    return number.reshape(-1)
+    used = label[mesh.faces[:, 0]]
+    return (np.cumsum(np.bincount(used) > 0) - 1)[used]
 
 
 def piece_volumes(mesh: Mesh, number: Int[np.ndarray, " f"]) -> np.ndarray:
@@ -57,6 +57,8 @@ def drop_specks(mesh: Mesh, *, min_share: float = MIN_AREA_SHARE) -> Mesh:
     Walls of cavities go too: they are inside and cannot be seen.
     """
     number = pieces(mesh)
+    if not number.any():
+        return drop_unused(mesh)
     area, volume = np.bincount(number, face_areas(mesh)), piece_volumes(mesh, number)
     keep = (volume > 0) & (area >= min_share * area.max())
     if not keep.any():

@@ -16,14 +16,14 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 import torch.nn.functional as F
-from einops import rearrange, reduce, repeat
+from einops import repeat
 from jaxtyping import Bool, Float, Float32
 from scipy import ndimage
-from scipy.sparse.linalg import LinearOperator, cg
 from torch import Tensor
 
 from backend.artifacts import SparseShape
 from backend.errors import ArtifactError
+from backend.geometry.grids import box_around
 
 OUTSIDE = 1.0
 """Value of the open space around the grid, in truncations."""
@@ -40,6 +40,9 @@ NECKS = (4, 5, 6, 7)
 
 FILL_DEPTH = 0.3
 """Least distance, in voxels, inside of what is filled."""
+
+ASIDE = 1e-3
+"""Weight of a cell's known voxels on the far side, for where there are none on the near one."""
 
 SWEEPS = 16
 """Jacobi sweeps on the full grid: they round off the steps of the coarse membrane."""
@@ -108,39 +111,39 @@ def _harmonic(known: Bool[Tensor, "x y z"], values: Float[Tensor, "x y z"]) -> F
     A cell with any known voxel is known; towards each neighbour it has the mean of its known voxels on
     that side, so that the two sides of a thin shell stay apart.
     """
-    free = ~reduce(known, "(x a) (y b) (z c) -> x y z", "max", a=2, b=2, c=2)
-    source = sum(
-        (_shifted(_face_means(known, values, axis, side), axis, side, OUTSIDE) for axis, side in _DIRECTIONS),
-        torch.zeros(free.shape),
-    )
-    solution = torch.from_numpy(_conjugate_gradients(free.numpy(), (source * free).numpy()))
+    counts, sums = known.numpy().view(np.uint8), values.numpy()
+    total, whole = (_paired(_paired(_paired(grid, 0), 1), 2) for grid in (counts, sums))
+    source = np.zeros(total.shape, np.float32)
+    for axis in range(3):
+        sides = (
+            _sides(_paired(_paired(grid, (axis + 1) % 3), (axis + 2) % 3), axis) for grid in (counts, sums)
+        )
+        for (count, value), side in zip(zip(*sides, strict=True), (1, -1), strict=True):
+            weight = np.maximum(count + np.float32(ASIDE) * total, np.float32(1e-6))
+            source += _shifted((value + ASIDE * whole) / weight, axis, side, OUTSIDE)
+    free = total == 0
+    solution = torch.from_numpy(_conjugate_gradients(free, source * free))
     return repeat(solution, "x y z -> (x a) (y b) (z c)", a=2, b=2, c=2)
 
 
-_DIRECTIONS = tuple((axis, side) for axis in range(3) for side in (-1, 1))
-"""The six neighbours of a cell."""
+def _sides(grid: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first of every two layers along an axis, and the second."""
+    layers = np.moveaxis(grid, axis, 0)
+    return np.moveaxis(layers[0::2], 0, axis), np.moveaxis(layers[1::2], 0, axis)
 
 
-def _shifted(grid: Float[Tensor, "x y z"], axis: int, side: int, fill: float) -> Float[Tensor, "x y z"]:
+def _paired(grid: np.ndarray, axis: int) -> np.ndarray:
+    """The sum of every two layers along an axis."""
+    first, second = _sides(grid, axis)
+    return first + second
+
+
+def _shifted(grid: np.ndarray, axis: int, side: int, fill: float) -> np.ndarray:
     """At every cell the value of its neighbour on `side` of `axis`; `fill` beyond the grid."""
-    moved = torch.full_like(grid, fill)
-    count = grid.shape[axis] - 1
-    into, out_of = (0, 1) if side > 0 else (1, 0)
-    moved.narrow(axis, into, count).copy_(grid.narrow(axis, out_of, count))
+    moved = np.full_like(grid, fill)
+    into, out_of = (slice(None, -1), slice(1, None)) if side > 0 else (slice(1, None), slice(None, -1))
+    np.moveaxis(moved, axis, 0)[into] = np.moveaxis(grid, axis, 0)[out_of]
     return moved
-
-
-def _face_means(
-    known: Bool[Tensor, "x y z"], values: Float[Tensor, "x y z"], axis: int, side: int
-) -> Float[Tensor, "i j k"]:
-    """Mean of each coarse cell's known voxels that face a neighbour which sees it on `side` of `axis`."""
-    children = "(x a) (y b) (z c) -> (a b c) x y z"
-    faces = torch.zeros(2, 2, 2)
-    faces.select(axis, 0 if side > 0 else 1).fill_(1)
-    near = rearrange(faces, "a b c -> (a b c) 1 1 1")
-    weight = rearrange(known.float(), children, a=2, b=2, c=2) * (near + 1e-3)
-    total = (weight * rearrange(values, children, a=2, b=2, c=2)).sum(dim=0)
-    return total / weight.sum(dim=0).clamp_min(1e-6)
 
 
 def _conjugate_gradients(
@@ -148,38 +151,54 @@ def _conjugate_gradients(
 ) -> Float32[np.ndarray, "x y z"]:
     """Solve 6 u - (sum of the free neighbours' u) = `right` on the free cells; zero elsewhere.
 
-    In numpy: on arrays this small torch's threads cost more than they gain, on a busy machine far more.
+    On flat arrays with a rim of zeros, in place, and without BLAS: its threads, like torch's, cost more than
+    they gain on arrays this small.
     """
+    padded = tuple(count + 2 for count in free.shape)
+    steps = 1, padded[2], padded[1] * padded[2]
+    inner = slice(sum(steps), -sum(steps))
+    mask, residual = (np.pad(grid.astype(np.float32), 1).reshape(-1) for grid in (free, right))
+    solution, image, spare = (np.zeros_like(residual) for _ in range(3))
+    way, left = residual.copy(), _dot(residual, residual)
+    enough = TOLERANCE**2 * left
+    for _ in range(MAX_ITERATIONS):
+        if left <= enough:
+            break
+        total = np.multiply(way[inner], 6, out=image[inner])
+        for step in steps:
+            total -= way[inner.start - step : inner.stop - step]
+            total -= way[inner.start + step : inner.stop + step or None]
+        image *= mask
+        length = left / _dot(way, image)
+        solution += np.multiply(way, length, out=spare)
+        residual -= np.multiply(image, length, out=spare)
+        before, left = left, _dot(residual, residual)
+        way *= left / before
+        way += residual
+    return np.ascontiguousarray(solution.reshape(padded)[1:-1, 1:-1, 1:-1])
 
-    def apply(flat: np.ndarray) -> np.ndarray:
-        u = flat.reshape(free.shape)
-        total = 6 * u
-        total[1:] -= u[:-1]
-        total[:-1] -= u[1:]
-        total[:, 1:] -= u[:, :-1]
-        total[:, :-1] -= u[:, 1:]
-        total[:, :, 1:] -= u[:, :, :-1]
-        total[:, :, :-1] -= u[:, :, 1:]
-        return np.where(free, total, 0).reshape(-1)
 
-    laplacian = LinearOperator((free.size, free.size), matvec=apply, dtype=np.float32)  # pyright: ignore[reportCallIssue]
-    solution, _ = cg(laplacian, right.reshape(-1), rtol=TOLERANCE, maxiter=MAX_ITERATIONS)
-    return solution.reshape(free.shape).astype(np.float32)
+def _dot(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.einsum("i,i->", first, second))
 
 
 def _sweep(
     known: Bool[Tensor, "x y z"], values: Float[Tensor, "x y z"], start: Float[Tensor, "x y z"]
 ) -> Float[Tensor, "x y z"]:
-    """A few Jacobi sweeps over the unknown voxels."""
-    field = torch.where(known, values, start)
+    """A few Jacobi sweeps over the unknown voxels, in place: new memory takes longer than the sums."""
+    padded = F.pad(torch.where(known, values, start), (1,) * 6, value=OUTSIDE)
+    inner, mean = padded[1:-1, 1:-1, 1:-1], torch.empty_like(values)
+    neighbours = [
+        padded[tuple(side if axis == along else slice(1, -1) for axis in range(3))]
+        for along in range(3)
+        for side in (slice(2, None), slice(None, -2))
+    ]
     for _ in range(SWEEPS):
-        padded = F.pad(field, (1,) * 6, value=OUTSIDE)
-        mean = (
-            padded[2:, 1:-1, 1:-1] + padded[:-2, 1:-1, 1:-1] + padded[1:-1, 2:, 1:-1]
-            + padded[1:-1, :-2, 1:-1] + padded[1:-1, 1:-1, 2:] + padded[1:-1, 1:-1, :-2]
-        ) / 6  # fmt: skip
-        field = torch.where(known, values, mean)
-    return field
+        torch.add(*neighbours[:2], out=mean)
+        for neighbour in neighbours[2:]:
+            mean += neighbour
+        inner.copy_(torch.where(known, values, mean.div_(6), out=mean))
+    return mean
 
 
 def _with_open_border(field: Float[Tensor, "x y z"]) -> Float[Tensor, "x y z"]:
@@ -193,20 +212,24 @@ def _cavities(field: Float[Tensor, "x y z"], neck: int) -> Bool[Tensor, "x y z"]
     A pocket is open space farther than `neck` from all walls that no equally wide way joins to the border;
     the crevices beside it go with it. Gaps between bars have no such place and stay open.
     """
-    is_open = (field >= 0).numpy()
+    found = np.zeros(field.shape, dtype=bool)
+    # Farther from the walls all is open, and one.
+    box = box_around(field.numpy() < 0, margin=neck + 1)
+    is_open = field.numpy()[box] >= 0
     wide = is_open & ~_dilated(~is_open, neck)
     is_shut = _enclosed(wide)
     pockets = _dilated(is_shut, neck) & is_open
     is_reached = _dilated(wide & ~is_shut, neck)
     inside = pockets | (is_open & ~is_reached & _dilated(pockets, 2 * neck))
-    return torch.from_numpy(inside | _enclosed(is_open & ~inside))
+    found[box] = inside | _enclosed(is_open & ~inside)
+    return torch.from_numpy(found)
 
 
 def _enclosed(is_open: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
     """Open voxels with no way to the corner of the grid through faces of open voxels."""
     label = np.empty(is_open.shape, dtype=np.int32)
     ndimage.label(is_open, output=label)
-    return is_open & (label != label[0, 0, 0])
+    return is_open & (label != (label[0, 0, 0] if label.size else 0))
 
 
 def _dilated(cells: Bool[np.ndarray, "x y z"], reach: int) -> Bool[np.ndarray, "x y z"]:

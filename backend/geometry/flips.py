@@ -21,16 +21,17 @@ def turn_edges(mesh: Mesh) -> Mesh:
     """Turn edges beside slivers where the surface hardly changes; a closed mesh stays closed."""
     faces = mesh.faces.astype(np.int64)
     vertices = mesh.vertices.astype(np.float64)
+    angles = smallest_angles(vertices, faces)
     for _ in range(MAX_ROUNDS):
-        quads, pair = _quads(faces)
-        angles = smallest_angles(vertices, faces)[pair].min(axis=1)
-        gain = _gains(vertices, quads, angles, _edge_keys(faces))
+        quads, pair = _quads(faces, angles < SLIVER)
+        gain = _gains(vertices, faces, quads, angles[pair].min(axis=1))
         chosen = _apart(gain, pair, quads)
         if not chosen.any():
             break
-        a, b, c, d = quads[chosen].T
-        faces[pair[chosen, 0]] = np.stack([a, d, c], axis=1)
-        faces[pair[chosen, 1]] = np.stack([d, b, c], axis=1)
+        (a, b, c, d), (one, other) = quads[chosen].T, pair[chosen].T
+        faces[one], faces[other] = np.stack([a, d, c], axis=1), np.stack([d, b, c], axis=1)
+        for turned in (one, other):
+            angles[turned] = smallest_angles(vertices, faces[turned])
     return make_mesh(mesh.vertices, faces, mesh.colours)
 
 
@@ -42,43 +43,74 @@ def smallest_angles(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "
     return np.arccos(np.clip(np.stack(cosines), -1, 1)).min(axis=0)
 
 
-def _edge_keys(faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, " e"]:
-    """A number for each edge of each face, the same from both sides."""
-    ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
-    return ends[:, 0] << 32 | ends[:, 1]
+def _keys(ends: Int[np.ndarray, "e 2"]) -> Int[np.ndarray, " e"]:
+    """A number for each edge, the same from both sides."""
+    return ends.min(axis=1) << 32 | ends.max(axis=1)
 
 
-def _quads(faces: Int[np.ndarray, "f 3"]) -> tuple[Int[np.ndarray, "q 4"], Int[np.ndarray, "q 2"]]:
-    """The two faces at each edge of exactly two: edge a b, third vertices c and d; and which faces."""
-    count = len(faces)
-    halves = np.concatenate([faces[:, [0, 1, 2]], faces[:, [1, 2, 0]], faces[:, [2, 0, 1]]])
-    keys = _edge_keys(faces)
+def _halves_between(faces: Int[np.ndarray, "f 3"], corners: Int[np.ndarray, "*q"]) -> Int[np.ndarray, " e"]:
+    """The sides of faces both of whose ends are among `corners`; side i of face j is number i f + j.
+
+    All that concerns some edges is so found without sorting those of the whole mesh.
+    """
+    is_near = np.zeros(int(faces.max(initial=-1)) + 1, dtype=bool)
+    is_near[corners] = True
+    near = is_near[faces.T]
+    return np.flatnonzero(near & near[[1, 2, 0]])
+
+
+def _ends(faces: Int[np.ndarray, "f 3"], halves: Int[np.ndarray, " e"]) -> Int[np.ndarray, "e 3"]:
+    """The vertices of sides of faces, and the third one of their face."""
+    side, face = np.divmod(halves, len(faces))
+    return np.stack([faces[face, (side + step) % 3] for step in range(3)], axis=1)
+
+
+def _quads(
+    faces: Int[np.ndarray, "f 3"], is_sliver: Bool[np.ndarray, " f"]
+) -> tuple[Int[np.ndarray, "q 4"], Int[np.ndarray, "q 2"]]:
+    """The two faces at edges of exactly two, at least at those of slivers.
+
+    Returns:
+        Edge a b, third vertices c and d; and which faces.
+    """
+    halves = _halves_between(faces, faces[is_sliver])
+    ends = _ends(faces, halves)
+    keys = _keys(ends[:, :2])
     order = np.argsort(keys, kind="stable")
     _, first, uses = np.unique(keys[order], return_index=True, return_counts=True)
     one, other = order[first[uses == 2]], order[first[uses == 2] + 1]
-    is_opposite = halves[one, 0] == halves[other, 1]
+    is_opposite = ends[one, 0] == ends[other, 1]
     one, other = one[is_opposite], other[is_opposite]
-    quads = np.concatenate([halves[one], halves[other][:, 2:]], axis=1)
-    return quads, np.stack([one % count, other % count], axis=1)
+    quads = np.concatenate([ends[one], ends[other][:, 2:]], axis=1)
+    return quads, np.stack([halves[one], halves[other]], axis=1) % len(faces)
 
 
 def _gains(
     vertices: Float[np.ndarray, "v 3"],
+    faces: Int[np.ndarray, "f 3"],
     quads: Int[np.ndarray, "q 4"],
     before: Float[np.ndarray, " q"],
-    keys: Int[np.ndarray, " e"],
 ) -> Float[np.ndarray, " q"]:
     """By how much turning an edge opens the smallest angle around, now `before`; 0 where it must not turn."""
     gain = np.zeros(len(quads))
-    _, _, c, d = quads.T
-    new = np.sort(np.stack([c, d], axis=1), axis=1)
-    maybe = (before < SLIVER) & ~np.isin(new[:, 0] << 32 | new[:, 1], keys)
+    maybe = np.flatnonzero(before < SLIVER)
     a, b, c, d = quads[maybe].T
     first, second = np.stack([a, d, c], axis=1), np.stack([d, b, c], axis=1)
     after = np.minimum(smallest_angles(vertices, first), smallest_angles(vertices, second))
     gain[maybe] = after - before[maybe]
-    gain[maybe] *= (gain[maybe] > LEAST_GAIN) & _keeps_surface(vertices, quads[maybe], first, second)
+    is_better = gain[maybe] > LEAST_GAIN
+    is_better[is_better] = _keeps_surface(
+        vertices, *(rows[is_better] for rows in (quads[maybe], first, second))
+    )
+    is_better[is_better] = ~_is_edge(faces, quads[maybe[is_better], 2:])
+    gain[maybe[~is_better]] = 0
     return gain
+
+
+def _is_edge(faces: Int[np.ndarray, "f 3"], ends: Int[np.ndarray, "q 2"]) -> Bool[np.ndarray, " q"]:
+    """Whether the mesh has these edges."""
+    near = _ends(faces, _halves_between(faces, ends))
+    return np.isin(_keys(ends), _keys(near[:, :2]))
 
 
 def _keeps_surface(
@@ -113,8 +145,7 @@ def _apart(
         np.maximum.at(best, pair[:, side], rank)
     chosen = (rank > 0) & (rank == best[pair[:, 0]]) & (rank == best[pair[:, 1]])
     rows = np.flatnonzero(chosen)
-    new = np.sort(quads[rows][:, 2:], axis=1)
-    _, kept = np.unique(new[:, 0] << 32 | new[:, 1], return_index=True)
+    _, kept = np.unique(_keys(quads[rows, 2:]), return_index=True)
     single = np.zeros_like(chosen)
     single[rows[kept]] = True
     return single

@@ -3,6 +3,7 @@
 Grids span [-0.5, 0.5]^3; axis order is x, y, z; cell i of n has its centre at (i + 0.5) / n - 0.5.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -29,3 +30,14 @@ def children(occupancy: Bool[Tensor, "b x y z"]) -> Int[Tensor, "n 4"]:
     for axis in (1, 2, 3):
         fine = fine.repeat_interleave(2, dim=axis)
     return fine.nonzero()
+
+
+def box_around(cells: Bool[np.ndarray, "x y z"], *, margin: int = 0) -> tuple[slice, ...]:
+    """Where a grid's set cells are, with `margin` more on all sides as far as the grid reaches."""
+    spans = []
+    for axes in ((1, 2), (0, 2), (0, 1)):
+        used = np.flatnonzero(cells.any(axis=axes))
+        spans.append(
+            slice(max(int(used[0]) - margin, 0), int(used[-1]) + margin + 1) if len(used) else slice(0)
+        )
+    return tuple(spans)

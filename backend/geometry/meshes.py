@@ -82,11 +82,11 @@ def vertex_normals(mesh: Mesh | TexturedMesh) -> Float32[np.ndarray, "v 3"]:
     """
     corners = mesh.vertices.astype(np.float64)[mesh.faces]
     normals = unit(face_crosses(mesh))
+    sides = [unit(corners[:, (corner + 1) % 3] - corners[:, corner]) for corner in range(3)]
     total = np.zeros((len(mesh.vertices), 3))
     for corner in range(3):
-        ahead = unit(corners[:, (corner + 1) % 3] - corners[:, corner])
-        behind = unit(corners[:, (corner + 2) % 3] - corners[:, corner])
-        angle = np.arccos(np.clip(np.sum(ahead * behind, axis=1), -1, 1))
+        cosine = -np.sum(sides[corner] * sides[corner - 1], axis=1)
+        angle = np.arccos(np.clip(cosine, -1, 1))
         for axis in range(3):
             weights = angle * normals[:, axis]
             total[:, axis] += np.bincount(mesh.faces[:, corner], weights, len(total))

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Float32, UInt8
 from torch import Tensor
 
-from backend.geometry.bake import SurfacePixels
-from backend.geometry.meshes import TexturedMesh, interpolate, unit
+from backend.geometry.bake import SurfacePixels, at_pixels
+from backend.geometry.meshes import TexturedMesh, unit
 
 LEAST_OUTWARD = 0.05
 """Least +Z of a normal: a steeper one would point into the mesh between two pixels."""
@@ -50,15 +50,14 @@ def vertex_tangents(mesh: TexturedMesh) -> Float32[np.ndarray, "v 4"]:
 
 def bake_normals(mesh: TexturedMesh, pixels: SurfacePixels) -> UInt8[np.ndarray, "h w 3"]:
     """The normals of `pixels` as a picture on `mesh`, whose texture coordinates the pixels have."""
-    corners, barycentric = mesh.faces[pixels.face.numpy()], pixels.barycentric.numpy()
     tangents = vertex_tangents(mesh)
     tangent, normal = (
-        torch.from_numpy(interpolate(values, corners, barycentric)).float()
-        for values in (tangents[:, :3], mesh.normals)
+        at_pixels(values, mesh.faces, pixels.face, pixels.barycentric)
+        for values in (np.ascontiguousarray(tangents[:, :3]), mesh.normals)
     )
-    sign = torch.from_numpy(tangents[corners[:, 0], 3:])
+    sign = torch.from_numpy(tangents[mesh.faces[:, 0], 3:]).to(tangent.device)[pixels.face]
     bitangent = sign * torch.linalg.cross(normal, tangent)
-    local = _in_axes(pixels.normals.cpu(), tangent, bitangent, normal)
+    local = _in_axes(pixels.normals, tangent, bitangent, normal)
     local = F.normalize(torch.cat([local[:, :2], local[:, 2:].clamp_min(LEAST_OUTWARD)], dim=1), dim=1)
     # 128 stands for zero, so that a flat place is exactly flat.
     encoded = (local * 127 + 128) / 255
@@ -84,4 +83,4 @@ def _in_axes(
     ]
     found = torch.cat(parts, dim=1) / torch.where(volume.abs() < LEAST_VOLUME, torch.inf, volume)
     spans: Bool[Tensor, "n 1"] = volume.abs() >= LEAST_VOLUME
-    return torch.where(spans, found, torch.tensor([0.0, 0.0, 1.0]))
+    return torch.where(spans, found, found.new_tensor([0.0, 0.0, 1.0]))

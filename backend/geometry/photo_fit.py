@@ -32,8 +32,12 @@ HIGHEST = np.array([math.radians(65), math.radians(20), math.radians(70), math.l
 """Bounds of the parameters."""
 
 COARSE_PX, FINE_PX, FINEST_PX = 48, 128, 256
-NUM_STARTS, NUM_KEPT, NUM_LAST_STEPS = 6, (6, 6, 4, 4, 2, 2, 2, 2), 10
-"""Candidates that are refined, how many of them take each step, and the best one's on a finer picture."""
+NUM_STARTS = 6
+"""Candidates that are refined."""
+
+STEPS, LAST_STEPS = ((6, 1), (6, 1), (4, 1), (4, 1), (2, 2), (2, 2), (2, 2)), (3, 3, 3, 3)
+"""How many candidates take each step, and with how many dampings each; and with how many the best one takes
+each of its own, on a finer picture. Tries side by side take a graphics card no more time than one."""
 
 NEAR_DEG = 12.0, 30.0
 """Angles of the camera, and of the field of view, within which two starts lead to the same end."""
@@ -44,6 +48,9 @@ flat along them."""
 
 DAMPING, MOST_DAMPING = 1e-2, 10.0
 """Of the first step, as a share of the curvature (Levenberg and Marquardt), and where a search ends."""
+
+LESS, MORE = 0.25, 6.0
+"""What a step's damping is multiplied with for the next step, and for the next try."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,17 +85,17 @@ def find_camera(bvh: Bvh, colours: Float[Tensor, "v 3"], picture: Float[Tensor, 
     )
     laid, placed = _laid_over(bvh, colours, coarse, _angles())
     search = _Search(bvh, colours, fine, _apart(placed[np.argsort(laid, kind="stable")]))
-    for count in NUM_KEPT:
+    for count, tries in STEPS:
         search.keep(count)
-        search.step()
+        search.step(tries)
     search.keep(1)
     search = _Search(bvh, colours, fine, _beside(search.params[0]))
     for _ in range(NUM_ASIDE_STEPS):
         search.step()
     search.keep(1)
     last = _Search(bvh, colours, finest, search.params)
-    for _ in range(NUM_LAST_STEPS):
-        last.step()
+    for tries in LAST_STEPS:
+        last.step(tries)
     camera, found = PhotoCamera.of(last.params[0]), last.found.costs
     hits = bvh.cast(*camera.rays(FINEST_PX))
     ours = bvh.interpolate(colours, hits)[hits.is_hit].cpu()
@@ -180,15 +187,23 @@ class _Search:
                 self.found.of(rows),
             )
 
-    def step(self) -> None:
-        """Go one step on; one that makes things worse is tried again with more damping."""
+    def step(self, tries: int = 1) -> None:
+        """Go one step on; one that makes things worse is tried again with more damping.
+
+        Args:
+            tries: Dampings that are tried side by side.
+        """
         is_over = (self._damping > MOST_DAMPING) | np.isinf(self.found.costs.cost)
         if is_over.all():
             return
-        way = ways(self.found, self._target, self.params, self._damping)
-        tried = np.clip(self.params + way * ~is_over[:, None], LOWEST, HIGHEST)
-        seen = looks(self._bvh, self._colours, self._target, tried)
+        damping = self._damping[:, None] * MORE ** np.arange(tries)
+        way = ways(self.found, self._target, self.params, damping)
+        tried = np.clip(self.params[:, None] + way * ~is_over[:, None, None], LOWEST, HIGHEST)
+        seen = looks(self._bvh, self._colours, self._target, tried.reshape(-1, tried.shape[2]))
+        best = seen.costs.cost.reshape(damping.shape).argmin(axis=1)
+        start = np.arange(len(best))
+        seen, tried, damping = seen.of(start * tries + best), tried[start, best], damping[start, best]
         better = seen.costs.cost < self.found.costs.cost
         self.found = seen.where(better, self.found)
         self.params = np.where(better[:, None], tried, self.params)
-        self._damping *= np.where(better, 0.25, 6.0)
+        self._damping = np.where(better, LESS * damping, MORE**tries * self._damping)

@@ -18,7 +18,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from backend.geometry.photo_camera import PhotoCamera
-from backend.geometry.photo_target import Solid, detail, sampled, shrunk
+from backend.geometry.photo_target import Solid, blur_matrix, detail, sampled, shrunk
 from backend.geometry.photo_warp import least_stretch, outline_shift
 from backend.geometry.raycast import Bvh, Hits
 from backend.geometry.sightings import MAX_DEPTH_STEP, MIN_ALPHA, SLACK
@@ -99,6 +99,7 @@ def lay_over(
     camera: PhotoCamera,
     bvh: Bvh,
     *,
+    beyond: Float[Tensor, "3 h w"],
     normals: Float[Tensor, "v 3"],
     colours_of: ColoursOf,
     view_px: int,
@@ -107,6 +108,7 @@ def lay_over(
 
     Args:
         picture: Straight-alpha sRGB cut-out.
+        beyond: What `continued` says of it.
         normals: Smooth unit normals of the mesh.
         colours_of: What the views give to points of the surface; the picture's light is matched to it.
         view_px: Side of the views, which know no finer light.
@@ -115,25 +117,23 @@ def lay_over(
     hits = bvh.cast(origins, directions)
     ours = rearrange(hits.is_hit.cpu(), "(h w) -> h w", h=MAP_PX).numpy()
     small = shrunk(picture, MAP_PX)
-    shift = outline_shift(ours, (small[3] > 0.5).numpy())
+    shift = outline_shift(ours, (small[3] > 0.5).numpy(), device=bvh.device)
     moving = torch.from_numpy(shift).float()
     shown = _moved(small[3:], moving)[0].numpy() > 0.5
     usable = ours & shown & ~_depth_steps(hits, ours) & (least_stretch(shift) > MIN_STRETCH)
     facing = F.normalize(bvh.interpolate(normals.to(bvh.device), hits), dim=1).cpu()
     cosines = -(facing * directions).sum(dim=1)
     slant = rearrange(cosines, "(h w) -> h w", h=MAP_PX).numpy()
-    loose, strict = (
-        torch.from_numpy(_weights(usable, slant, fade)).float() for fade in (FADE_COSINES, TRUSTING_COSINES)
-    )
-    beyond = _continued(picture)
+    loose, strict = torch.from_numpy(_weights(usable, slant)).float().to(bvh.device)
     theirs = _moved(F.interpolate(beyond[None], (MAP_PX,) * 2, mode="bilinear", antialias=True)[0], moving)
-    views = torch.zeros(MAP_PX**2, 3)
-    views[hits.is_hit.cpu()] = colours_of(bvh.positions(hits)[hits.is_hit]).cpu()
+    theirs, beyond, moving = (values.to(bvh.device) for values in (theirs, beyond, moving))
+    shown_at = hits.is_hit.nonzero()[:, 0]
+    views = torch.zeros(MAP_PX**2, 3, device=bvh.device)
+    views[shown_at] = colours_of(bvh.positions(hits)[shown_at])
     views = rearrange(views, "(h w) c -> c h w", h=MAP_PX)
     trust = _trust(theirs, views, loose)
     gain = _gain(theirs, views, loose, trust, reach=LIGHT_REACH_PX / view_px)
-    weight = torch.lerp(loose[None], strict[None], trust)
-    return PhotoMap(camera, bvh, *(values.to(bvh.device) for values in (beyond, moving, weight, gain)))
+    return PhotoMap(camera, bvh, beyond, moving, torch.lerp(loose[None], strict[None], trust), gain)
 
 
 def _moved(values: Float[Tensor, "c m m"], shift: Float[Tensor, "2 m m"]) -> Float[Tensor, "c m m"]:
@@ -152,15 +152,18 @@ def _depth_steps(hits: Hits, ours: Solid) -> Solid:
     return ours & (farthest - nearest > MAX_DEPTH_STEP)
 
 
-def _weights(usable: Solid, cosines: Map, fade: tuple[float, float]) -> Map:
+def _weights(usable: Solid, cosines: Map) -> Float[np.ndarray, "2 m m"]:
+    """How much pixels count at most, and how much where the views agree with the picture in detail."""
+
     def averaged(values: Map) -> Map:
         return ndimage.gaussian_filter(values * usable, NORMAL_REACH * MAP_PX)
 
     smooth = averaged(cosines) / np.maximum(averaged(np.ones_like(cosines)), 1e-6)
-    least, full = fade
     # The picture's own edge ends what is usable as well.
     inwards = np.asarray(ndimage.distance_transform_edt(np.pad(usable, 1)))[1:-1, 1:-1]
-    return _rising((smooth - least) / (full - least)) * _rising((inwards - 1) / (EDGE_FADE * MAP_PX)) * usable
+    whole = _rising((inwards - 1) / (EDGE_FADE * MAP_PX)) * usable
+    fades = FADE_COSINES, TRUSTING_COSINES
+    return np.stack([_rising((smooth - least) / (full - least)) * whole for least, full in fades])
 
 
 def _rising(x: Map) -> Map:
@@ -169,7 +172,7 @@ def _rising(x: Map) -> Map:
     return inside * inside * (3 - 2 * inside)
 
 
-def _continued(picture: Float[Tensor, "4 h w"]) -> Float[Tensor, "3 h w"]:
+def continued(picture: Float[Tensor, "4 h w"]) -> Float[Tensor, "3 h w"]:
     """The picture's colours; beyond the object's outline those of its nearest solid pixel."""
     solid = picture[3].numpy() >= MIN_ALPHA
     inner = ndimage.binary_erosion(solid)
@@ -223,5 +226,5 @@ def _pairs(first: Tensor, second: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
 
 def _averaged(values: Float[Tensor, "c m m"], reach: float) -> Float[Tensor, "c m m"]:
     """Means around each pixel; `reach` is their deviation as a share of the picture."""
-    channels = [ndimage.gaussian_filter(channel, reach * MAP_PX) for channel in values.double().numpy()]
-    return torch.from_numpy(np.stack(channels)).float()
+    blur = torch.from_numpy(blur_matrix(MAP_PX, reach * MAP_PX, reaches=4.0)).to(values.device)
+    return (blur @ values.double() @ blur.T).to(values.dtype)

@@ -4,7 +4,7 @@ A graphics card takes for one camera as long as for all, so that nothing here ha
 camera changes, the rim of a mesh moves along the outline only, so that the distance of today's rim from it
 is right to first order.
 
-Legend: `k` cameras, `p` parameters, `n` points, `h w` rows and columns.
+Legend: `k` cameras, `t` dampings, `p` parameters, `n` points, `h w` rows and columns.
 """
 
 import math
@@ -93,9 +93,9 @@ def looks(bvh: Bvh, colours: Float[Tensor, "v 3"], target: Target, params: Float
 
 
 def ways(
-    found: Looks, target: Target, params: Float[np.ndarray, "k p"], damping: Float[np.ndarray, " k"]
-) -> Float[np.ndarray, "k p"]:
-    """A damped Gauss-Newton step for each camera, no longer than the rim allows."""
+    found: Looks, target: Target, params: Float[np.ndarray, "k p"], damping: Float[np.ndarray, "k t"]
+) -> Float[np.ndarray, "k t p"]:
+    """Gauss-Newton steps for each camera with each of its dampings, no longer than the rim allows."""
     residuals, weights = _residuals(found, target, params)
     start = residuals[:, 0]
     slopes = (residuals[:, 1:] - start[:, None]) / TINY
@@ -106,9 +106,9 @@ def ways(
     matrix = both[:, :, :-1] + np.diag(prior)
     towards = -both[:, :, -1] - prior * (params - EXPECTED)
     diagonal = np.diagonal(matrix, axis1=1, axis2=2)
-    matrix = matrix + (damping[:, None] * diagonal + 1e-9)[:, :, None] * np.eye(params.shape[1])
-    step = np.linalg.solve(matrix, towards[:, :, None])[:, :, 0]
-    return step / np.maximum(1.0, np.abs(step / LONGEST_STEP).max(axis=1, keepdims=True))
+    damped = (damping[:, :, None] * diagonal[:, None] + 1e-9)[..., None] * np.eye(params.shape[1])
+    step = np.linalg.solve(matrix[:, None] + damped, towards[:, None, :, None])[..., 0]
+    return step / np.maximum(1.0, np.abs(step / LONGEST_STEP).max(axis=2, keepdims=True))
 
 
 def _residuals(

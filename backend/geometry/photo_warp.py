@@ -6,11 +6,14 @@ land beside the parts they belong to, and its edge inside the mesh's.
 Legend: `h w` rows and columns, `n` points of the outline.
 """
 
-import numpy as np
-from jaxtyping import Bool, Float
-from scipy import ndimage
+import math
 
-from backend.geometry.photo_target import blur_matrix, outline_distance, rim, slopes
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from backend.geometry.photo_target import blur_matrix, outline_distance, rim, sampled, slopes
 
 REACHES = (0.2, 0.12, 0.08, 0.05, 0.035, 0.025)
 """Deviations, as shares of the picture, over which the outline's shifts are spread, one after the other."""
@@ -31,7 +34,9 @@ Shift = Float[np.ndarray, "2 h w"]
 """Right and down, as shares of the picture, at every pixel."""
 
 
-def outline_shift(ours: Bool[np.ndarray, "h w"], theirs: Bool[np.ndarray, "h w"]) -> Shift:
+def outline_shift(
+    ours: Bool[np.ndarray, "h w"], theirs: Bool[np.ndarray, "h w"], *, device: torch.device | str = "cpu"
+) -> Shift:
     """From each pixel to where the picture shows what the mesh has there.
 
     At the mesh's outline it leads to the picture's; inwards it is a mean over the outline around.
@@ -39,25 +44,29 @@ def outline_shift(ours: Bool[np.ndarray, "h w"], theirs: Bool[np.ndarray, "h w"]
     Args:
         ours: Where the mesh is.
         theirs: Where the picture's object is.
+        device: Where it is worked out.
     """
     size = len(ours)
     distance = outline_distance(theirs)
-    towards, outwards = slopes(distance), slopes(outline_distance(ours))
-    edge = rim(ours)
-    rows, columns = np.nonzero(edge)
-    shift = np.zeros((2, size, size))
+    rows, columns = np.nonzero(rim(ours))
+    outwards = torch.from_numpy(slopes(outline_distance(ours))[:, rows, columns]).to(device)
+    field = torch.from_numpy(np.concatenate([distance[None], slopes(distance)])).to(device)
+    rows, columns = (torch.from_numpy(axis).to(device) for axis in (rows, columns))
+    centres = (torch.stack([columns, rows]) + 0.5) / size
+    shift = field.new_zeros(2, size, size)
     for reach in REACHES:
-        at = np.stack([rows + shift[1][edge] * size, columns + shift[0][edge] * size])
+        away, *along = sampled(field, (centres + shift[:, rows, columns]).T).T
+        along = torch.stack(along)
         # Both outlines run half a pixel outside the outermost pixels' centres.
-        away = _values(distance, at) + 0.5 / size
-        away = np.sign(away) * np.maximum(np.abs(away) - UNSURE_PX / size, 0)
-        along = np.stack([_values(axis, at) for axis in towards])
-        cosine = (along * outwards[:, edge]).sum(axis=0)
-        weights = np.clip((cosine - MIN_ALIGNMENT) / (1 - MIN_ALIGNMENT), 0, 1)
-        fade = FADE if reach < REACHES[0] else 1e-6
-        shift += _spread(-away * along, weights, edge, reach=reach * size, fade=fade)
-        shift *= np.minimum(1, MAX_SHIFT / np.maximum(np.hypot(*shift), 1e-9))
-    return shift
+        away = away + 0.5 / size
+        away = away.sign() * (away.abs() - UNSURE_PX / size).clamp_min(0)
+        cosine = (along * outwards).sum(dim=0)
+        weights = ((cosine - MIN_ALIGNMENT) / (1 - MIN_ALIGNMENT)).clamp(0, 1)
+        images = field.new_zeros(3, size, size)
+        images[:, rows, columns] = torch.cat([weights[None], -away * along * weights])
+        shift += _spread(images, reach=reach * size, fade=FADE if reach < REACHES[0] else 1e-6)
+        shift *= (MAX_SHIFT / torch.hypot(*shift).clamp_min(1e-9)).clamp_max(1)
+    return shift.cpu().numpy()
 
 
 def least_stretch(shift: Shift) -> Float[np.ndarray, "h w"]:
@@ -73,23 +82,9 @@ def least_stretch(shift: Shift) -> Float[np.ndarray, "h w"]:
     return determinant / np.maximum(greatest, 1e-9)
 
 
-def _values(image: Float[np.ndarray, "h w"], at: Float[np.ndarray, "2 n"]) -> Float[np.ndarray, " n"]:
-    return ndimage.map_coordinates(image, at, order=1, mode="nearest")
-
-
-def _spread(
-    steps: Float[np.ndarray, "2 n"],
-    weights: Float[np.ndarray, " n"],
-    edge: Bool[np.ndarray, "h w"],
-    *,
-    reach: float,
-    fade: float,
-) -> Shift:
-    """Steps at the outline, averaged over a neighbourhood and fading far from the outline."""
-
-    blur = blur_matrix(len(edge), reach, reaches=4.0)
-    images = np.zeros((3, *edge.shape))
-    images[:, edge] = weights, *(steps * weights)
+def _spread(images: Float[Tensor, "3 h w"], *, reach: float, fade: float) -> Float[Tensor, "2 h w"]:
+    """Weights at the outline and weighted steps, averaged over a neighbourhood and fading far from there."""
+    blur = torch.from_numpy(blur_matrix(images.shape[-1], reach, reaches=4.0)).to(images)
     total, *shifts = blur @ images @ blur.T
-    floor = fade / (reach * np.sqrt(2 * np.pi))
-    return np.stack(shifts) / (total + floor * np.exp(-total / floor))
+    floor = fade / (reach * math.sqrt(2 * math.pi))
+    return torch.stack(shifts) / (total + floor * torch.exp(-total / floor))

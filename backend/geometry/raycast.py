@@ -7,6 +7,7 @@ Legend: `n` rays or points, `v` vertices, `f` faces.
 # Warp reads kernel arguments from annotations that are values, not types.
 # pyright: reportInvalidTypeForm=false
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ MISS = -1
 
 FAR = 1e6
 """Longest ray and search distance, in metres."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Warp has one current stream for all threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,14 @@ def ray_device(device: torch.device | str) -> torch.device:
 
 @contextmanager
 def shared_stream(device: torch.device) -> Iterator[None]:
-    """Run warp in torch's stream: each sees the other's results without waiting for the device."""
+    """Run warp in torch's stream: each sees the other's results without waiting for the device.
+
+    Other threads wait meanwhile; on a graphics card that is for the launch alone.
+    """
     if device.type != "cuda":
         yield
         return
-    with wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(device))):
+    with _ONE_AT_A_TIME, wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(device))):
         yield
 
 

@@ -56,8 +56,8 @@ def is_closed(mesh: Mesh) -> bool:
     if len(faces) == 0 or has_repeats(faces).any():
         return False
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    key, back = (edges[:, i] * (edges.max() + 1) + edges[:, 1 - i] for i in (0, 1))
-    return np.unique(key).size == key.size and np.array_equal(np.sort(key), np.sort(back))
+    key, back = (np.sort(edges[:, i] * (edges.max() + 1) + edges[:, 1 - i]) for i in (0, 1))
+    return not (key[1:] == key[:-1]).any() and np.array_equal(key, back)
 
 
 def separate_sheets(mesh: Mesh, *, is_joining: bool = False) -> Mesh:

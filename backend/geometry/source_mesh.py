@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from backend.errors import InputError
 from backend.geometry.bake import fill_texture, texels
-from backend.geometry.meshes import Mesh, TexturedMesh, face_areas, interpolate, smooth_normals
+from backend.geometry.meshes import Mesh, TexturedMesh, face_areas, smooth_normals
 from backend.geometry.raycast import Bvh
 from backend.geometry.render import BARE
 from backend.geometry.unwrap import Unwrapped
@@ -93,8 +93,7 @@ def own_layout(source: SourceMesh, name: str) -> TexturedMesh:
     charts = own_charts(source, name)
     mesh, colours = source.mesh, source.colours
     found = texels(charts.faces, charts.uv, texture_px=OWN_PX)
-    inner = interpolate(colours, mesh.faces[found.face.numpy()], found.barycentric.numpy())
-    texture = fill_texture(found.index, torch.from_numpy(inner), texture_px=OWN_PX)
+    texture = fill_texture(found.index, found.of(colours, mesh.faces), texture_px=OWN_PX)
     normals = smooth_normals(mesh)[charts.vertex]
     return TexturedMesh(mesh.vertices[charts.vertex], charts.faces, normals, charts.uv, texture)
 

@@ -4,6 +4,7 @@ import logging
 import math
 import tempfile
 import time
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from jaxtyping import Float32, Int, Int32
 from backend.geometry.box_unwrap import box_unwrap
 from backend.geometry.meshes import Mesh
 from backend.geometry.packing import can_pack, pack
+from backend.geometry.raycast import shared_stream
 from backend.geometry.unwrap_process import UnwrapProcess, UnwrapProcesses
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Unwrapping:
         self._processes = processes or UnwrapProcesses()
         self._is_lent = processes is not None
         self._process: UnwrapProcess | None = None
+        self._is_left = False
 
     def __enter__(self) -> "Unwrapping":
         if 0 < len(self._mesh.faces) <= MAX_FACES:
@@ -83,6 +86,7 @@ class Unwrapping:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_left = True
         if self._process is not None:
             self._processes.give_back(self._process)
         if not self._is_lent:
@@ -98,8 +102,14 @@ class Unwrapping:
         return Path(self._folder.name, "out.npz")
 
     def result(self) -> Unwrapped:
-        """Wait for the charts; when there are none in time, or too many faces, quicker ones are made."""
+        """Wait for the charts; when there are none in time, or too many faces, quicker ones are made.
+
+        Raises:
+            CancelledError: the context was left meanwhile, in another thread.
+        """
         charts = self._packed() if self._process is not None else None
+        if self._is_left:
+            raise CancelledError
         if charts is not None:
             return charts
         return quick_unwrap(self._mesh, texture_px=self._texture_px)
@@ -113,7 +123,9 @@ class Unwrapping:
             log.warning("unwrapping lost faces")
             return None
         if len(packed) == 0 and not can_pack():
-            packed = pack(uv, faces, texture_px=self._texture_px, device=self._device)
+            # Other threads may cast rays meanwhile.
+            with shared_stream(torch.device(self._device)):
+                packed = pack(uv, faces, texture_px=self._texture_px, device=self._device)
         if packed is None or len(packed) == 0:
             log.warning("the charts found no place in the texture")
             return None

@@ -4,11 +4,12 @@ The paper leaves all sizes open; ours are chosen for a two-core machine.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from backend.errors import ConfigError, OnStep, ignore_steps
@@ -23,8 +24,8 @@ ROUGHNESS_EVERY, ROUGHNESS_STRIDE = 4, 4
 """Total variation is taken at every so manieth step, on every so manieth row: it costs more than the rest."""
 
 
-STEPS_AT_ONCE = 50
-"""Steps whose random numbers go to the device together; each would wait there for those before it."""
+STEPS_AT_ONCE = 15
+"""Steps whose batches are made together: numbers that go to the device wait there for the steps before."""
 
 PointsT = TypeVar("PointsT", Sightings, Unseen)
 
@@ -78,8 +79,8 @@ def fit_field(
     start = replace(config.colour_field, resolution=max(2, config.colour_field.resolution // 4))
     field = ColourField(start, generator=generator).to(device)
     optimiser = _optimiser(field, config)
-    draws = _draws(len(seen.points), len(unseen.points), config, generator=generator, device=device)
-    for step, drawn in enumerate(draws):
+    batches = _batches(seen, unseen, config, pixel=pixel, generator=generator)
+    for step, batch in enumerate(batches):
         if step in _refinements(config.iterations):
             doubled = min(2 * field.config.resolution, config.colour_field.resolution)
             field = field.resampled(doubled)
@@ -88,9 +89,7 @@ def fit_field(
         for group in optimiser.param_groups:
             group["lr"] = group["initial_lr"] * decay
         optimiser.zero_grad(set_to_none=True)
-        batch = within_pixels(_rows(seen, drawn.seen), drawn.place, pixel=pixel)
-        other = _rows(unseen, drawn.unseen)
-        _loss(field, batch, other, drawn.chance < config.normal_share, config, step).backward()
+        _loss(field, batch, config, step).backward()
         optimiser.step()
         on_step(step + 1, config.iterations)
     return field.eval().requires_grad_(False)
@@ -114,38 +113,58 @@ def _optimiser(field: ColourField, config: FieldFit) -> torch.optim.Adam:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draw:
-    """The random numbers of a step.
+class _Batch:
+    """What a step fits the field to: seen points, and after them unseen ones."""
 
-    Attributes:
-        seen: Rows of seen points.
-        place: Where in its pixel each of them is moved, in [0, 1].
-        unseen: Rows of unseen points.
-        chance: For each seen point a number in [0, 1].
-    """
-
-    seen: Int[Tensor, " n"]
-    place: Float[Tensor, "n 3"]
-    unseen: Int[Tensor, " m"]
-    chance: Float[Tensor, "n 1"]
+    points: Float[Tensor, "n 3"]
+    directions: Float[Tensor, "n 3"]
+    colours: Float[Tensor, "n 3"]
+    weights: Float[Tensor, " n"]
 
 
-def _draws(
-    num_seen: int, num_unseen: int, config: FieldFit, *, generator: torch.Generator, device: torch.device
-) -> Iterator[_Draw]:
-    """Random numbers for all steps, drawn and brought to the device for many of them at once."""
-    for start in range(0, config.iterations, STEPS_AT_ONCE):
-        drawn = [
-            (
-                seen := _draw(num_seen, config.batch, generator),
-                torch.rand(len(seen), 3, generator=generator),
-                _draw(num_unseen, config.batch // 4, generator),
-                torch.rand(len(seen), 1, generator=generator),
-            )
-            for _ in range(start, min(start + STEPS_AT_ONCE, config.iterations))
-        ]
-        columns = [torch.stack(column).to(device) for column in zip(*drawn, strict=True)]
-        yield from (_Draw(*row) for row in zip(*columns, strict=True))
+def _batches(
+    seen: Sightings, unseen: Unseen, config: FieldFit, *, pixel: float, generator: torch.Generator
+) -> Iterator[_Batch]:
+    """The batches of all steps, made for many of them at once; the next ones are made while steps are."""
+    counts = [min(STEPS_AT_ONCE, config.iterations - at) for at in range(0, config.iterations, STEPS_AT_ONCE)]
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming = thread.submit(_some_batches, seen, unseen, config, counts[0], pixel, generator)
+        for count in (*counts[1:], 0):
+            ready = coming.result()
+            if count:
+                coming = thread.submit(_some_batches, seen, unseen, config, count, pixel, generator)
+            yield from ready
+
+
+def _some_batches(
+    seen: Sightings, unseen: Unseen, config: FieldFit, count: int, pixel: float, generator: torch.Generator
+) -> list[_Batch]:
+    drawn = [
+        (
+            first := _draw(len(seen.points), config.batch, generator),
+            torch.rand(len(first), 3, generator=generator),
+            _draw(len(unseen.points), config.batch // 4, generator),
+            torch.rand(len(first), 1, generator=generator),
+        )
+        for _ in range(count)
+    ]
+    rows, place, others, chance = (
+        torch.stack(column).to(seen.points.device) for column in zip(*drawn, strict=True)
+    )
+    shown = within_pixels(_rows(seen, rows.flatten()), place.flatten(0, 1), pixel=pixel)
+    hidden = _rows(unseen, others.flatten())
+    by_normal = torch.where(chance.flatten(0, 1) < config.normal_share, shown.normals, shown.directions)
+    pairs = [
+        (shown.points, hidden.points),
+        (by_normal, hidden.normals),
+        (shown.colours, hidden.colours),
+        (shown.weights, config.surface_weight * hidden.weights),
+    ]
+    columns = [
+        torch.cat([one.unflatten(0, rows.shape), other.unflatten(0, others.shape)], dim=1)
+        for one, other in pairs
+    ]
+    return [_Batch(*row) for row in zip(*columns, strict=True)]
 
 
 def _rows(points: PointsT, rows: Int[Tensor, " n"]) -> PointsT:
@@ -164,20 +183,10 @@ def within_pixels(seen: Sightings, place: Float[Tensor, "n 3"], *, pixel: float)
     return replace(seen, points=seen.points + shift)
 
 
-def _loss(
-    field: ColourField,
-    seen: Sightings,
-    unseen: Unseen,
-    is_by_normal: Bool[Tensor, "n 1"],
-    config: FieldFit,
-    step: int,
-) -> Float[Tensor, ""]:
+def _loss(field: ColourField, batch: _Batch, config: FieldFit, step: int) -> Float[Tensor, ""]:
     """Squared error of one batch, seen and unseen points in one pass through the field."""
-    directions = torch.where(is_by_normal, seen.normals, seen.directions)
-    colours = field(torch.cat([seen.points, unseen.points]), torch.cat([directions, unseen.normals]))
-    target = torch.cat([seen.colours, unseen.colours])
-    weights = torch.cat([seen.weights, config.surface_weight * unseen.weights])
-    loss = ((colours - target).square().mean(dim=1) * weights).sum() / max(1, len(target))
+    colours = field(batch.points, batch.directions)
+    loss = ((colours - batch.colours).square().mean(dim=1) * batch.weights).sum() / max(1, len(colours))
     if config.roughness_weight > 0 and step % ROUGHNESS_EVERY == 0:
         offset = step // ROUGHNESS_EVERY % ROUGHNESS_STRIDE
         loss = loss + config.roughness_weight * ROUGHNESS_EVERY * field.roughness(ROUGHNESS_STRIDE, offset)

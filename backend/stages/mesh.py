@@ -1,8 +1,8 @@
 """Stage mesh: from the sparse coloured distance field to a closed mesh with coloured vertices."""
 
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -12,9 +12,10 @@ from backend.geometry.cleanup import drop_specks, smooth
 from backend.geometry.closing import NECKS, spanned_shell, with_cavities_filled, with_tunnels_filled
 from backend.geometry.flat_base import base_height, cut_below, flattened, is_on_base
 from backend.geometry.flips import turn_edges
-from backend.geometry.marching import shape_colours, zero_level
+from backend.geometry.marching import ShapeColours, zero_level
 from backend.geometry.meshes import Mesh, with_colours
 from backend.geometry.simplify import is_closed, simplify
+from backend.geometry.tunnels import num_tunnels
 
 NUM_STEPS = 4
 
@@ -39,11 +40,13 @@ class FineMesh:
         mesh: Closed, in generation space, faces outwards, with the shape's colours.
         field: Its signed distances.
         base: Height of the plane that it stands on; None where it was not cut.
+        colours: Those of the shape.
     """
 
     mesh: Mesh
     field: Float[Tensor, "x y z"]
     base: float | None
+    colours: ShapeColours
 
 
 def extract_mesh(
@@ -68,7 +71,7 @@ def extract_mesh(
     """
     fine = fine_mesh(shape, is_standing=is_standing) if fine is None else fine
     on_step(2, NUM_STEPS)
-    simple = level_of_detail(fine, shape, faces=faces)
+    simple = level_of_detail(fine, faces=faces)
     on_step(NUM_STEPS, NUM_STEPS)
     return simple
 
@@ -81,29 +84,46 @@ def fine_mesh(shape: SparseShape, *, is_standing: bool = False) -> FineMesh:
     """
     if len(shape.coords) == 0:
         raise ArtifactError("The shape has no voxels; generate it again with another seed or picture")
-    spanned = spanned_shell(shape)
+    best = _best_closed(spanned_shell(shape), shape, is_standing)
+    calm = _calmed(drop_specks(zero_level(best.field)), best.base)
+    colours = ShapeColours(shape)
+    return FineMesh(with_colours(calm, colours.at(calm.vertices)), best.field, best.base, colours)
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A closed field, as in `FineMesh`, and the tunnels through what it encloses."""
+
+    field: Float[Tensor, "x y z"]
+    base: float | None
+    tunnels: int
+
+
+def _best_closed(spanned: Float[Tensor, "x y z"], shape: SparseShape, is_standing: bool) -> _Closed:
+    """The first field with few tunnels, or else the one with the fewest."""
     best = _closed(spanned, shape, NECKS[0], is_standing)
-    tunnels = num_tunnels(best.mesh)
-    for neck in NECKS[1:]:
-        if tunnels <= MAX_TUNNELS:
+    if best.tunnels <= MAX_TUNNELS:
+        return best
+    # What takes the time leaves Python's lock alone; most bodies that are porous need more than one.
+    with ThreadPoolExecutor(max_workers=len(NECKS) - 1) as threads:
+        others = list(threads.map(lambda neck: _closed(spanned, shape, neck, is_standing), NECKS[1:]))
+    for wider in others:
+        best = min(best, wider, key=lambda closed: closed.tunnels)
+        if best.tunnels <= MAX_TUNNELS:
             break
-        wider = _closed(spanned, shape, neck, is_standing)
-        if (fewer := num_tunnels(wider.mesh)) < tunnels:
-            best, tunnels = wider, fewer
-    calm = _calmed(best.mesh, best.base)
-    return replace(best, mesh=with_colours(calm, shape_colours(shape, calm.vertices)))
+    return best
 
 
-def _closed(spanned: Float[Tensor, "x y z"], shape: SparseShape, neck: int, is_standing: bool) -> FineMesh:
-    """The rough surface without colours, hollows behind openings of twice `neck` voxels filled."""
+def _closed(spanned: Float[Tensor, "x y z"], shape: SparseShape, neck: int, is_standing: bool) -> _Closed:
+    """The field with hollows behind openings of twice `neck` voxels filled."""
     field = with_cavities_filled(spanned, shape, neck=neck)
     base = base_height(field) if is_standing else None
     if base is not None:
         field = cut_below(field, base)
-    return FineMesh(drop_specks(zero_level(field)), field, base)
+    return _Closed(field, base, num_tunnels((field < 0).numpy()))
 
 
-def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
+def level_of_detail(fine: FineMesh, *, faces: int) -> Mesh:
     """A surface with `faces` faces, or all of its own where it has fewer.
 
     Where it has too many holes for so few faces the narrow ones are filled.
@@ -121,7 +141,7 @@ def level_of_detail(fine: FineMesh, shape: SparseShape, *, faces: int) -> Mesh:
         flat = flattened(simple, fine.base)
         simple = flat if is_closed(flat) else simple
     turned = turn_edges(simple)
-    return with_colours(turned, shape_colours(shape, turned.vertices).astype(np.float32))
+    return with_colours(turned, fine.colours.at(turned.vertices))
 
 
 def _with_tunnels_filled(fine: FineMesh, reach: int) -> Mesh:
@@ -132,12 +152,6 @@ def _calmed(rough: Mesh, base: float | None) -> Mesh:
     """The smoothed surface, flat where it stands."""
     calm = smooth(rough)
     return calm if base is None else flattened(calm, base, is_on_base(rough, base))
-
-
-def num_tunnels(mesh: Mesh) -> int:
-    """Tunnels through a closed body, by Euler's formula; separate pieces count as less than none."""
-    used = len(np.unique(mesh.faces))
-    return 1 - (used - len(mesh.faces) // 2) // 2
 
 
 def _within_budget(mesh: Mesh, faces: int) -> Mesh:

@@ -7,6 +7,7 @@ left out.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from backend.geometry.photo_fit import PhotoFit, find_camera
-from backend.geometry.photo_map import MAP_PX, PhotoMap, lay_over
+from backend.geometry.photo_map import MAP_PX, PhotoMap, continued, lay_over
 from backend.geometry.photo_target import shrunk
 from backend.geometry.raycast import Bvh
 from backend.geometry.sightings import Observer, Sightings, joined
@@ -73,13 +74,16 @@ class PhotoTexture:
         if len(seen.points) < NUM_NEIGHBOURS or not bool((self._picture[3] > 0.5).any()):
             return seen
         bvh, near = observer.bvh, _Near(seen)
-        self._fit = fit = _camera_on(bvh, near, self._picture)
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            beyond = thread.submit(continued, self._picture)
+            self._fit = fit = _camera_on(bvh, near, self._picture)
         if fit.iou < MIN_IOU or fit.palette_error > MAX_PALETTE_ERROR:
             return seen
         self._map = lay_over(
             self._picture,
             fit.camera,
             bvh,
+            beyond=beyond.result(),
             normals=observer.normals,
             colours_of=near.colours,
             view_px=observer.views.shape[-1],
@@ -116,13 +120,14 @@ class _Near:
     """What the views give to points of the surface: the colours of the points nearest by that they see."""
 
     def __init__(self, seen: Sightings) -> None:
-        self._tree = KDTree(seen.points.cpu().numpy())
+        # Made in half the time of a balanced one, and asked as fast.
+        self._tree = KDTree(seen.points.cpu().numpy(), balanced_tree=False)
         self._weights = seen.weights.cpu().numpy() + 1e-6
         self._colours = seen.colours.cpu().numpy()
 
     def colours(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """sRGB, a mean over neighbours."""
-        distance, found = self._tree.query(points.cpu().numpy(), k=NUM_NEIGHBOURS)
+        distance, found = self._tree.query(points.cpu().numpy(), k=NUM_NEIGHBOURS, workers=-1)
         near = self._weights[found] / (distance + NEAR)
         near /= near.sum(axis=1, keepdims=True)
         colours = np.einsum("nk,nkc->nc", near, self._colours[found])

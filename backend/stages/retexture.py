@@ -15,7 +15,7 @@ from torch import Tensor
 
 from backend.errors import OnStep, ignore_steps
 from backend.geometry.bake import fill_texture, texels
-from backend.geometry.meshes import Mesh, TexturedMesh, face_areas, interpolate, smooth_normals
+from backend.geometry.meshes import Mesh, TexturedMesh, face_areas, smooth_normals
 from backend.geometry.pull_back import MOVED, pulled_back
 from backend.geometry.raycast import Bvh, Hits
 from backend.geometry.registration import Frame, apply, register
@@ -118,11 +118,7 @@ def retexture(
     points, facing = old.origins(copy)
     on_step(2, NUM_STEPS)
     found = texels(charts.faces, charts.uv, texture_px=texture_px, device=old.bvh.device)
-    corners, barycentric = edited.faces[found.face.numpy()], found.barycentric.numpy()
-    positions, normals = (
-        torch.from_numpy(interpolate(values, corners, barycentric)).float().to(old.bvh.device)
-        for values in (points, facing)
-    )
+    positions, normals = (found.of(values, edited.faces) for values in (points, facing))
     colours = [
         old.colours(position, F.normalize(normal, dim=1))
         for position, normal in zip(positions.split(CHUNK), normals.split(CHUNK), strict=True)

@@ -6,6 +6,7 @@ once, by ray casting. Fit and bake have modules of their own: `field_fit.py`, `f
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
@@ -26,7 +27,7 @@ from backend.geometry.raycast import Bvh, ray_device
 from backend.geometry.render import BARE, sample_picture
 from backend.geometry.shading import with_sharp_edges
 from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
-from backend.geometry.unseen import UnseenColours, unseen_points
+from backend.geometry.unseen import UnseenColours, unseen_points, with_neighbours
 from backend.geometry.unwrap import Unwrapped, Unwrapping
 from backend.geometry.unwrap_process import UnwrapProcesses
 from backend.models.colour_field import ColourField
@@ -138,6 +139,7 @@ def texture_levels(
     plain = [_plain(mesh) for mesh in meshes]
     total = config.fit.iterations + NUM_BAKE_STEPS * len(meshes)
     with _half_the_threads(), deterministic(ray_device(device)), ExitStack() as stack:
+        thread = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         charts = [
             stack.enter_context(_charting(mesh, own, config, device, processes))
             for mesh, own in zip(meshes, plain, strict=True)
@@ -147,10 +149,13 @@ def texture_levels(
         normals = smooth_normals(surface)
         bvh = Bvh(surface.vertices, surface.faces, device=device)
         observer = Observer(bvh, torch.from_numpy(normals).to(bvh.device), views, cameras)
+        hidden = thread.submit(unseen_points, surface, normals, observer, seed=seed)
+        layout = _Layout(observer, place, fine is not None, config)
+        first = thread.submit(layout.of, plain[0], charts[0])
         seen = observer.sightings(sharpness=config.sharpness)
         if extra is not None:
             seen = extra.sightings(observer, seen)
-        unseen = unseen_points(surface, normals, observer, seen, seed=seed)
+        unseen = with_neighbours(hidden.result(), seen)
         field = fit_field(
             seen,
             unseen,
@@ -160,13 +165,13 @@ def texture_levels(
             on_step=lambda step, _: on_step(step, total),
         )
         field.place = place
-        painter = _Painter(field, observer, UnseenColours(unseen), fine is not None, config, extra)
+        painter = _Painter(field, observer, UnseenColours(unseen), config, extra)
         painted = []
         for number, (mesh, own, source) in enumerate(zip(meshes, plain, charts, strict=True)):
             done = config.fit.iterations + NUM_BAKE_STEPS * number
-            found = source.result()
+            laid = first.result() if number == 0 else layout.of(own, source)
             on_step(done + 1, total)
-            level = painter.paint(_at(own, place), mesh.vertices, found)
+            level = painter.paint(laid)
             # A normal map tells of edges itself, and needs normals without breaks.
             is_plain = level.normal_map is None and not isinstance(mesh, TexturedMesh)
             painted.append(with_sharp_edges(level) if is_plain else level)
@@ -175,35 +180,65 @@ def texture_levels(
 
 
 @dataclass(frozen=True, slots=True)
-class _Painter:
-    """A fitted field and what it was fitted to, ready to paint meshes of the same body.
+class _Laid:
+    """A mesh laid flat, before it is painted.
 
     Attributes:
+        level: The mesh where it is looked at, with its normal map if it gets one; its texture is blank.
+        vertices: Where its vertices stand.
+        pixels: The pixels of its texture.
+    """
+
+    level: TexturedMesh
+    vertices: Float32[np.ndarray, "v 3"]
+    pixels: SurfacePixels
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How meshes of one body are laid flat: all that needs no colours, and goes on beside the fit.
+
+    Attributes:
+        place: From where meshes stand to where the observer looks at them.
         is_fine: Whether the observer looks at a finer surface than the meshes have.
     """
+
+    observer: Observer
+    place: Placement
+    is_fine: bool
+    config: TextureConfig
+
+    def of(self, mesh: Mesh, source: "Unwrapping | _OwnCharts") -> _Laid:
+        """Wait for a mesh's texture coordinates, and lay it out."""
+        charts = source.result()
+        placed, texture_px = _at(mesh, self.place), self.config.texture_px
+        normals = smooth_normals(placed)
+        fine = FineSurface(self.observer.bvh, self.observer.normals) if self.is_fine else None
+        device = self.observer.bvh.device
+        pixels = surface_pixels(placed, normals, charts, texture_px=texture_px, fine=fine, device=device)
+        blank = np.zeros((texture_px, texture_px, 3), np.uint8)
+        level = TexturedMesh(
+            placed.vertices[charts.vertex], charts.faces, normals[charts.vertex], charts.uv, blank
+        )
+        if self.config.normal_map and fine is not None:
+            level = replace(level, normal_map=bake_normals(level, pixels))
+        return _Laid(level, mesh.vertices[charts.vertex], pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Painter:
+    """A fitted field and what it was fitted to, ready to paint meshes of the same body."""
 
     field: ColourField
     observer: Observer
     unseen: UnseenColours
-    is_fine: bool
     config: TextureConfig
     extra: Extra | None
 
-    def paint(self, mesh: Mesh, vertices: Float32[np.ndarray, "v 3"], charts: Unwrapped) -> TexturedMesh:
-        """Paint a mesh in generation space; the result stands at `vertices`."""
-        normals, texture_px = smooth_normals(mesh), self.config.texture_px
-        fine = FineSurface(self.observer.bvh, self.observer.normals) if self.is_fine else None
-        device = self.observer.bvh.device
-        pixels = surface_pixels(mesh, normals, charts, texture_px=texture_px, fine=fine, device=device)
-        blank = np.zeros((texture_px, texture_px, 3), np.uint8)
-        level = TexturedMesh(
-            mesh.vertices[charts.vertex], charts.faces, normals[charts.vertex], charts.uv, blank
-        )
-        texture = pixels.picture(self._colours(level, pixels))
-        normal_map = None
-        if self.config.normal_map and fine is not None:
-            normal_map = bake_normals(level, pixels)
-        return replace(level, vertices=vertices[charts.vertex], texture=texture, normal_map=normal_map)
+    def paint(self, laid: _Laid) -> TexturedMesh:
+        """Paint a mesh, and put it back where it stands."""
+        texture = laid.pixels.picture(self._colours(laid.level, laid.pixels))
+        return replace(laid.level, vertices=laid.vertices, texture=texture)
 
     def _colours(self, level: TexturedMesh, pixels: SurfacePixels) -> Float[Tensor, "n 3"]:
         """Colours of the pixels of a mesh that has no texture yet."""

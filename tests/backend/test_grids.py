@@ -1,9 +1,10 @@
 """Cells, voxels and children agree about where they are."""
 
+import numpy as np
 import torch
 from torch.testing import assert_close
 
-from backend.geometry.grids import cell_centres, children, voxel_centres
+from backend.geometry.grids import box_around, cell_centres, children, voxel_centres
 
 
 def test_dense_and_listed_centres_agree():
@@ -21,3 +22,11 @@ def test_children_surround_their_cell_and_come_in_c_order():
     assert_close(voxel_centres(fine[:8, 1:], 8).mean(0), cell_centres(4)[1, 2, 3])
     keys = ((fine[:, 0] * 8 + fine[:, 1]) * 8 + fine[:, 2]) * 8 + fine[:, 3]
     assert (keys.diff() > 0).all()
+
+
+def test_a_box_holds_all_set_cells_and_no_more_than_its_margin():
+    cells = np.zeros((8, 9, 10), dtype=bool)
+    cells[2, 3, 4] = cells[5, 3, 9] = True
+    assert box_around(cells) == (slice(2, 6), slice(3, 4), slice(4, 10))
+    assert cells[box_around(cells, margin=2)].shape == (8, 5, 8)
+    assert cells[box_around(np.zeros_like(cells))].size == 0

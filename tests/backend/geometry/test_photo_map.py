@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 
 from backend.geometry.meshes import vertex_normals
-from backend.geometry.photo_map import GAINS, LIGHT_RANGE, lay_over
+from backend.geometry.photo_map import GAINS, LIGHT_RANGE, continued, lay_over
 from backend.geometry.photo_target import rim
 from backend.geometry.raycast import Bvh
 from backend.geometry.sightings import MAX_DEPTH_STEP
@@ -24,7 +24,10 @@ def true_colours(points):
 def laid(gain: float = 1.0):
     bvh = Bvh(BODY.vertices, BODY.faces)
     picture = photo(BODY, CAMERA, size=256, gain=gain)
-    return lay_over(picture, CAMERA, bvh, normals=NORMALS, colours_of=true_colours, view_px=256)
+    beyond = continued(picture)
+    return lay_over(
+        picture, CAMERA, bvh, beyond=beyond, normals=NORMALS, colours_of=true_colours, view_px=256
+    )
 
 
 @pytest.fixture(scope="module")

@@ -21,20 +21,22 @@ def test_cameras_side_by_side_take_the_steps_of_each_alone():
     params = np.stack(
         [camera(azimuth=4.0).params(), camera(elevation=30.0).params(), camera(fov=30.0).params()]
     )
-    damping = np.array([1e-2, 1e-1, 1.0])
+    damping = np.array([[1e-2, 1e-1], [1e-1, 1.0], [1.0, 1e-2]])
     found = looks(bvh, COLOURS, target, params)
     together = ways(found, target, params, damping)
     for row in range(len(params)):
         one = slice(row, row + 1)
         alone = looks(bvh, COLOURS, target, params[one])
         assert alone.costs.cost == pytest.approx(found.costs.cost[one], abs=1e-6)
-        assert ways(alone, target, params[one], damping[one])[0] == pytest.approx(together[row], abs=1e-5)
+        for number in range(2):
+            way = ways(alone, target, params[one], damping[one, number : number + 1])
+            assert way[0, 0] == pytest.approx(together[row, number], abs=1e-5)
 
 
 def test_a_step_halves_what_the_azimuth_is_off():
     bvh, target = Bvh(BODY.vertices, BODY.faces), Target(photo(BODY, camera()), 96)
     params = camera(azimuth=3.0).params()[None]
-    there = params + ways(looks(bvh, COLOURS, target, params), target, params, np.array([1e-2]))
+    there = params + ways(looks(bvh, COLOURS, target, params), target, params, np.array([[1e-2]]))[:, 0]
     assert abs(there[0, 1] - camera().params()[1]) < 0.5 * math.radians(3.0)
 
 

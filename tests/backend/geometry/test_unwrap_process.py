@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -101,3 +102,12 @@ def test_it_ends_when_its_owner_is_killed():
     while is_running(pid) and time.monotonic() < end:
         time.sleep(0.05)
     assert not is_running(pid)
+
+
+def test_a_thread_that_waits_for_charts_is_let_go_when_their_context_is_left(processes):
+    """It must not make quicker charts that nobody wants any more."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        with Unwrapping(MESH, texture_px=64, processes=processes) as unwrapping:
+            waiting = thread.submit(unwrapping.result)
+        with pytest.raises(CancelledError):
+            waiting.result(10.0)

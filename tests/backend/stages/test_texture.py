@@ -1,5 +1,6 @@
 """Painting meshes from true views of a patterned body, whose colours are known everywhere."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from backend.geometry.sightings import Observer, Sightings, silhouette_agreement
 from backend.geometry.simplify import simplify
 from backend.geometry.unseen import Unseen, UnseenColours
 from backend.models.colour_field import ColourFieldConfig
+from backend.stages import texture
 from backend.stages.field_fit import FieldFit, within_pixels
 from backend.stages.texture import TextureConfig, texture_levels, texture_mesh
 from tests.backend.geometry.bodies import body_mesh
@@ -80,6 +82,25 @@ def test_normals_agree_across_seams_where_the_body_is_smooth(painted):
     first[index.reshape(-1)] = normals
     assert (copies > 1).sum() > 30
     assert np.allclose(first[index.reshape(-1)], normals, atol=1e-6)
+
+
+def test_the_mesh_is_laid_out_beside_the_fit(monkeypatch):
+    """The charts come from another process, and are met by another thread than the fit's."""
+    threads = {}
+
+    def noted(name, function):
+        def call(*args, **kwargs):
+            threads[name] = threading.current_thread()
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(texture, name, call)
+
+    noted("surface_pixels", texture.surface_pixels)
+    noted("fit_field", texture.fit_field)
+    few = replace(CONFIG, fit=replace(CONFIG.fit, iterations=2))
+    texture_mesh(OURS, VIEWS, CAMERAS, seed=0, config=few)
+    assert threads["fit_field"] is threading.current_thread()
+    assert threads["surface_pixels"] is not threads["fit_field"]
 
 
 def test_same_seed_gives_the_same_texture(painted):
