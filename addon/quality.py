@@ -13,7 +13,7 @@ from .preferences import data_root, preferences
 from .texts import duration, tr
 
 PRESETS = (
-    (Preset.DRAFT.name, "Draft", "Quick look: fewer steps, 10 000 faces, 512 px texture"),
+    (Preset.DRAFT.name, "Draft", "Quick look: 10 000 faces, 512 px texture"),
     (Preset.STANDARD.name, "Standard", "Balanced: 20 000 faces, 1024 px texture"),
     (Preset.HIGH.name, "High", "Slow: most steps, 50 000 faces, 2048 px texture"),
 )

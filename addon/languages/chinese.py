@@ -94,7 +94,7 @@ TEXTS: Mapping[str, str] = {
     ),
     "Offer the object in the asset browser": "在资产浏览器中提供该物体",
     "Tags of the asset, separated by commas": "资产标签，用逗号分隔",
-    "Quick look: fewer steps, 10 000 faces, 512 px texture": "快速预览：步数较少，10 000 面，512 像素纹理",
+    "Quick look: 10 000 faces, 512 px texture": "快速预览：10 000 面，512 像素纹理",
     "Balanced: 20 000 faces, 1024 px texture": "均衡：20 000 面，1024 像素纹理",
     "Slow: most steps, 50 000 faces, 2048 px texture": "较慢：步数最多，50 000 面，2048 像素纹理",
     "Choose a picture first": "请先选择图片",

@@ -104,9 +104,7 @@ TEXTS: Mapping[str, str] = {
     ),
     "Offer the object in the asset browser": "Das Objekt im Asset-Browser anbieten",
     "Tags of the asset, separated by commas": "Tags des Assets, durch Kommas getrennt",
-    "Quick look: fewer steps, 10 000 faces, 512 px texture": (
-        "Schneller Blick: wenige Schritte, 10 000 Flächen, Textur mit 512 px"
-    ),
+    "Quick look: 10 000 faces, 512 px texture": "Schneller Blick: 10 000 Flächen, Textur mit 512 px",
     "Balanced: 20 000 faces, 1024 px texture": "Ausgewogen: 20 000 Flächen, Textur mit 1024 px",
     "Slow: most steps, 50 000 faces, 2048 px texture": (
         "Langsam: die meisten Schritte, 50 000 Flächen, Textur mit 2048 px"

@@ -35,7 +35,7 @@ def test_before_the_first_run_the_authors_measurements_stand_in(root):
     assert text.startswith("Balanced: 20 000 faces, 1024 px texture.")
     assert "Time: not known before the first run on this machine." in text
     assert "Memory: about 1.4 GiB (processor)." in text
-    assert "Memory: about 0.8 GiB (graphics card)." in text
+    assert "Memory: about 1.0 GiB (graphics card)." in text
 
 
 def test_a_chosen_device_leaves_the_others_memory_out(enabled):
