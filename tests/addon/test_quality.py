@@ -34,7 +34,7 @@ def test_before_the_first_run_the_authors_measurements_stand_in(root):
     text = tooltips()[Preset.STANDARD]
     assert text.startswith("Balanced: 20 000 faces, 1024 px texture.")
     assert "Time: not known before the first run on this machine." in text
-    assert "Memory: about 1.4 GiB (processor)." in text
+    assert "Memory: about 1.5 GiB (processor)." in text
     assert "Memory: about 1.0 GiB (graphics card)." in text
 
 
