@@ -122,7 +122,9 @@ class PictureVolume(nn.Module):
         embedding = features.embedding
         image = self.picture_in(picture)
         if self.map_in is not None:
-            seen = F.interpolate(self.map_in(features.map), image.shape[-2:], mode="bilinear")
+            seen = F.interpolate(
+                self.map_in(features.map), image.shape[-2:], mode="bilinear", align_corners=False
+            )
             image = image + seen
         for block in self.picture_blocks:
             image = block(image, embedding)
