@@ -38,7 +38,7 @@ class FieldFit:
         iterations: Steps of the fit.
         batch: Seen points a step; a quarter as many are drawn from the unseen surface.
         colour_field: Final size of the field; the fit begins at a quarter of its resolution.
-        learning_rate: Of planes and lines; the network's is a tenth of it. From 0.08 to 0.3 the texture's PSNR
+        learning_rate: Of planes and lines; the network's is a tenth of it. From 0.08 to 0.3 a texture's PSNR
             differs by 0.1 dB (six objects, true geometry and views, 75 steps); 0.05 and 0.5 lose up to 0.3.
         normal_share: Share of seen points that get their normal for a view direction, as in the bake.
         surface_weight: Pull of unseen points towards the mesh's own colours.
