@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from backend.errors import ConfigError, OnStep, ignore_steps
@@ -71,21 +71,6 @@ def add_volume_noise(
 ) -> Float[Tensor, "*s"]:
     """The variance-preserving forward process; `alpha_bar` broadcasts to the volumes."""
     return alpha_bar.sqrt() * clean + (1 - alpha_bar).sqrt() * noise
-
-
-def spread_timesteps(
-    count: int, steps: int, generator: torch.Generator, *, from_noise: float = 0.0
-) -> Int[Tensor, " b"]:
-    """Rising timesteps, one from each of equal parts of the schedule: a batch covers all of it.
-
-    Args:
-        from_noise: Share of the batch that is at the last timestep instead, where one-step sampling starts.
-    """
-    spread = count - round(from_noise * count)
-    offset = torch.rand(spread, generator=generator, device=generator.device)
-    part = torch.arange(spread, device=generator.device)
-    timesteps = ((part + offset) / max(1, spread) * steps).long().clamp(max=steps - 1)
-    return torch.cat([timesteps, timesteps.new_full((count - spread,), steps - 1)])
 
 
 def sample_volume(

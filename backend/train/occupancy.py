@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor, nn
 
-from backend.diffusion.volume import add_volume_noise, spread_timesteps
+from backend.diffusion.timesteps import spread_timesteps
+from backend.diffusion.volume import add_volume_noise
 from backend.models.blocks3d import ResBlock
 from backend.models.occupancy import PAPER_OCCUPANCY, OccupancyConfig, OccupancyNet
 from backend.models.precision import half_precision

@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from backend.artifacts import FINE, SDF_TRUNCATION
-from backend.diffusion.volume import add_volume_noise, spread_timesteps
+from backend.diffusion.timesteps import spread_timesteps
+from backend.diffusion.volume import add_volume_noise
 from backend.models.precision import half_precision
 from backend.models.shape import PAPER_SHAPE, ShapeConfig, ShapeNet
 from backend.models.sparse import SparseKernel

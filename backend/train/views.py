@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
+from backend.diffusion.timesteps import spread_timesteps
 from backend.diffusion.views import add_noise, at_timesteps, velocity, velocity_weight
 from backend.errors import ConfigError
 from backend.geometry.cameras import sheet_from_views
@@ -117,13 +118,6 @@ def collate(samples: list[ViewSample]) -> ViewBatch:
         torch.stack([sample.picture for sample in samples]).float() / 255,
         torch.stack([sample.frame for sample in samples]),
     )
-
-
-def spread_timesteps(count: int, steps: int, generator: torch.Generator) -> Int[Tensor, " b"]:
-    """Uniform timesteps, one from each of `count` equal parts of the schedule: a batch covers all of it."""
-    offset = torch.rand(count, generator=generator, device=generator.device)
-    part = torch.arange(count, device=generator.device)
-    return ((part + offset) / count * steps).long().clamp(max=steps - 1)
 
 
 def condition_of(

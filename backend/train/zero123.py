@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor, nn
 
+from backend.diffusion.timesteps import spread_timesteps
 from backend.diffusion.views import add_noise, at_timesteps, velocity_weight
 from backend.errors import ConfigError
 from backend.models.autoencoder import AutoencoderConfig, ViewAutoencoder
@@ -38,7 +39,7 @@ from backend.train.pictures import (
     picture_sheet,
     pool_from_arguments,
 )
-from backend.train.views import VALIDATION_SEED, VALIDATION_TIMESTEPS, spread_timesteps
+from backend.train.views import VALIDATION_SEED, VALIDATION_TIMESTEPS
 
 Shoot = Callable[[int, int], OrbitShots]
 """Takes pictures of `count` objects drawn from `seed`; the same for the same arguments."""

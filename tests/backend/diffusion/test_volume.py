@@ -12,7 +12,6 @@ from backend.diffusion.volume import (
     add_volume_noise,
     make_volume_scheduler,
     sample_volume,
-    spread_timesteps,
 )
 
 SAMPLERS: list[VolumeSampler] = ["ddim", "dpm_solver"]
@@ -76,16 +75,3 @@ def test_noise_keeps_the_variance():
     clean = torch.full((4,), 0.5)
     noisy = add_volume_noise(clean, torch.full((4,), 2.0), torch.tensor(0.36))
     assert_close(noisy, torch.full((4,), 0.6 * 0.5 + 0.8 * 2.0))
-
-
-def test_timesteps_of_a_batch_cover_the_schedule():
-    timesteps = spread_timesteps(10, 1000, torch.Generator().manual_seed(0))
-    assert (timesteps // 100).tolist() == list(range(10))
-
-
-def test_part_of_a_batch_starts_from_noise_alone():
-    timesteps = spread_timesteps(8, 1000, torch.Generator().manual_seed(0), from_noise=0.5)
-    assert (timesteps // 250).tolist() == [0, 1, 2, 3, 3, 3, 3, 3]
-    assert timesteps[4:].tolist() == [999] * 4
-    everything = spread_timesteps(3, 1000, torch.Generator().manual_seed(0), from_noise=1.0)
-    assert everything.tolist() == [999] * 3

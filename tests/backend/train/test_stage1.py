@@ -20,7 +20,7 @@ from backend.train.loop import TrainConfig, train
 from backend.train.pictures import Shots
 from backend.train.spoil import compressed, spoil
 from backend.train.vae import VaeLoss, VaeTask, tile_samples
-from backend.train.views import ViewsLoss, ViewsTask, collate, spread_timesteps, view_samples
+from backend.train.views import ViewsLoss, ViewsTask, collate, view_samples
 
 SIZE = 32
 
@@ -170,11 +170,6 @@ def test_volume_learns_alone(tmp_path: Path):
         key.split(".")[0] for key, value in task.views.state_dict().items() if not value.equal(start[key])
     }
     assert changed == {"volume"}
-
-
-def test_timesteps_of_a_batch_cover_the_schedule_in_order():
-    timesteps = spread_timesteps(10, 1000, torch.Generator().manual_seed(0))
-    assert (timesteps // 100).tolist() == list(range(10))
 
 
 def test_sheets_show_every_object(tmp_path: Path):
