@@ -14,7 +14,7 @@ from backend.models.precision import half_precision
 from backend.models.weights import load_network
 from backend.stages.occupancy import REACH_THRESHOLD
 
-THRESHOLDS = (-0.6, 0.1)
+THRESHOLDS = (-0.9, -0.2)
 """Training draws each sample's own from between these; sampling takes `REACH_THRESHOLD`."""
 
 

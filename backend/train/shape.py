@@ -53,7 +53,7 @@ class ShapeTask:
         max_voxels: Voxels a step; samples of a batch that would exceed them are left out.
         kernel: How the convolutions of a training step are computed.
         from_noise: Share of the samples that start from noise alone; the presets sample in one step.
-        near: Added weight of errors within a voxel of the surface.
+        near: Added weight of the error of distance within a voxel of the surface.
         shells: What finds the support of most samples, and of validation; else true cells are spoilt.
         found: Share of the samples with such a support.
         validation: Samples by what the names of their scores begin with; those of "" are shown.
@@ -102,8 +102,7 @@ class ShapeTask:
         condition = self.net.condition(views, batch.cameras, voxels)
         error = (self.net(noisy, timesteps, condition).float() - clean).square()
         weight = 1 + self.near * (clean[:, 0].abs() < NEAR_SURFACE).float()
-        weighted = (weight[:, None] * error).sum(dim=0) / weight.sum()
-        distance, colour = weighted[0], weighted[1:].mean()
+        distance, colour = (weight * error[:, 0]).sum() / weight.sum(), error[:, 1:].mean()
         metrics = {
             "distance": distance.detach(),
             "colour": colour.detach(),
@@ -238,7 +237,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kernel", type=SparseKernel, choices=list(SparseKernel), help="convolutions; else the fastest"
     )
     parser.add_argument("--colour", type=float, default=0.5, help="weight of the error of colour")
-    parser.add_argument("--near", type=float, default=0.0, help="added weight of errors at the surface")
+    parser.add_argument("--near", type=float, default=0.0, help="added weight of distances at the surface")
     parser.add_argument(
         "--shells",
         type=Path,
