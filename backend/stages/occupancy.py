@@ -19,9 +19,6 @@ from backend.models.view_features import MIN_SEEN_ALPHA
 SPECK_SHARE = 0.005
 """Pieces of the shell that hold less than this share of its cells are noise."""
 
-REACH_THRESHOLD = -0.6
-"""Cells above it, of -1 (empty) to 1, may hold a surface; stage 2b decides."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OccupancySampling:

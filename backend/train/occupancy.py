@@ -1,7 +1,7 @@
 """Train the coarse shell's diffusion: `python -m backend.train occupancy`."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -14,7 +14,7 @@ from backend.diffusion.volume import add_volume_noise
 from backend.models.blocks3d import ResBlock
 from backend.models.occupancy import PAPER_OCCUPANCY, OccupancyConfig, OccupancyNet
 from backend.models.precision import half_precision
-from backend.stages.occupancy import REACH_THRESHOLD, OccupancySampling, sample_occupancy
+from backend.stages.occupancy import OccupancySampling, sample_occupancy
 from backend.train.compiling import add_compile_argument, compile_blocks
 from backend.train.encoders import PAPER, add_encoder_arguments, features_from, load_encoder
 from backend.train.imperfect import Faults, imperfect
@@ -35,7 +35,6 @@ from backend.train.volumes import (
 )
 
 VALIDATION_BATCH = 16
-VALIDATION_THRESHOLDS = (REACH_THRESHOLD, 0.0)
 SHEET_OBJECTS = 8
 
 
@@ -46,12 +45,11 @@ class OccupancyTask:
     Attributes:
         occupied: Weight of the occupied cells, which are few, against the empty ones.
         from_noise: Share of the samples that start from noise alone; the presets sample in one step.
-        validation: Samples by what the names of their scores begin with; those of "" are shown.
     """
 
     net: OccupancyNet
     samples: VolumeBatches
-    validation: Mapping[str, Sequence[VolumeSample]]
+    validation: Sequence[VolumeSample]
     batch_size: int
     seed: int = 0
     faults: Faults = field(default_factory=Faults)
@@ -98,19 +96,18 @@ class OccupancyTask:
         """How well sampled shells of unseen objects agree with the true ones."""
         net = self._inference(networks)
         rows: dict[str, list[Tensor]] = {}
-        for prefix, samples in self.validation.items():
-            for start in range(0, len(samples), VALIDATION_BATCH):
-                batch = collate(samples[start : start + VALIDATION_BATCH])
-                volume = self._sampled(net, batch, first_seed=start)
-                for threshold in VALIDATION_THRESHOLDS:
-                    mark = "" if threshold == 0 else f"_at_{threshold}"
-                    for name, values in shell_scores(volume > threshold, batch.occupancy).items():
-                        rows.setdefault(prefix + name + mark, []).append(values)
+        for start in range(0, len(self.validation), VALIDATION_BATCH):
+            batch = collate(self.validation[start : start + VALIDATION_BATCH])
+            volume = self._sampled(net, batch, first_seed=start)
+            for threshold in (-0.4, 0.0, 0.4):
+                mark = "" if threshold == 0 else f"_at_{threshold}"
+                for name, values in shell_scores(volume > threshold, batch.occupancy).items():
+                    rows.setdefault(name + mark, []).append(values)
         return {name: round(float(torch.cat(values).mean()), 4) for name, values in rows.items()}
 
     def sheet(self, networks: dict[str, nn.Module]) -> Image.Image:
         """A row an object: its views, the true shell, ours."""
-        batch = collate(self.validation[""][:SHEET_OBJECTS])
+        batch = collate(self.validation[:SHEET_OBJECTS])
         ours = self._sampled(self._inference(networks), batch, first_seed=0) > self.sampling.threshold
         rows = zip(batch.views, batch.occupancy, ours, strict=True)
         return sheet_of([[*views, look_at_shell(a), look_at_shell(b)] for views, a, b in rows])

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -11,9 +10,6 @@ from backend.artifacts import FINE, SDF_TRUNCATION
 from backend.geometry.grids import children
 from backend.models.sparse import SparseLevel
 from backend.train.volumes import dilated
-
-FLOOD_STEPS = 16
-"""Cells that a flood goes on before it is asked whether it has ended, which the device must wait for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,49 +55,30 @@ def known_values(
     return coords, padded[chosen], chosen < len(values)
 
 
-def enclosed(occupancy: Bool[Tensor, "b x y z"]) -> Bool[Tensor, "b x y z"]:
-    """Empty cells that no way through empty cells joins to the border of the grid."""
-    is_free = F.pad(~occupancy, (1,) * 6, value=True)
-    outside = torch.zeros_like(is_free)
-    outside[:, 0] = True
-    count = -1
-    while count != (count := int(outside.sum())):
-        for _ in range(FLOOD_STEPS):
-            grown = outside.clone()
-            for axis in (1, 2, 3):
-                inner = outside.shape[axis] - 1
-                grown.narrow(axis, 1, inner).logical_or_(outside.narrow(axis, 0, inner))
-                grown.narrow(axis, 0, inner).logical_or_(outside.narrow(axis, 1, inner))
-            outside = grown & is_free
-    return (is_free & ~outside)[:, 1:-1, 1:-1, 1:-1]
-
-
 def spread_values(
-    level: SparseLevel,
-    values: Float[Tensor, "n 4"],
-    is_known: Bool[Tensor, " n"],
-    is_inside: Bool[Tensor, " n"],
-    *,
-    passes: int = 5,
+    level: SparseLevel, values: Float[Tensor, "n 4"], is_known: Bool[Tensor, " n"], *, passes: int = 3
 ) -> Float[Tensor, "n 4"]:
     """Signed distance (in units of the truncation) and colour on the voxels where they are not known.
 
-    A voxel is as far from the surface as its best neighbour plus the way to it and has that neighbour's
-    colour; what no known voxel is near to is grey. `is_inside` tells the side of unknown ones.
+    A voxel is as far from the surface as its best neighbour plus the way to it, has that neighbour's colour
+    and lies on the side where most neighbours do; what no known voxel is near to is outside.
     """
     way = _ways(values.device) / (FINE * SDF_TRUNCATION)
     index = level.neighbours.long()
-    colour = torch.where(is_known[:, None], values[:, 1:], torch.zeros_like(values[:, 1:]))
-    distance = torch.where(is_known, values[:, 0].abs(), torch.full_like(values[:, 0], torch.inf))
+    found = torch.where(is_known[:, None], values, values.new_tensor([1.0, 0, 0, 0]))
+    signed = torch.where(is_known, values[:, 0], torch.zeros_like(values[:, 0]))
+    distance = torch.where(is_known, signed.abs(), torch.full_like(signed, torch.inf))
     for _ in range(passes):
         best, which = (_padded(distance, torch.inf)[index] + way).min(dim=1)
         source = index.gather(1, which[:, None])[:, 0].clamp(max=len(values) - 1)
+        # All neighbours vote on the side: the nearest one may lie just across the surface.
+        side = torch.where((_padded(signed, 0.0)[index] / way.clamp_min(way[4])).sum(dim=1) < 0, -1.0, 1.0)
         is_new = ~is_known & torch.isfinite(best)
         distance = torch.where(is_new, best, distance)
-        colour = torch.where(is_new[:, None], colour[source], colour)
-    side = torch.where(is_inside, -1.0, 1.0)
-    signed = torch.where(is_known, values[:, 0], side * distance.clamp(max=1))
-    return torch.cat([signed[:, None], colour], dim=1)
+        signed = torch.where(is_new, side * best.clamp(max=1), signed)
+        spread = torch.cat([signed[:, None], found[source, 1:]], dim=1)
+        found = torch.where(is_new[:, None], spread, found)
+    return found
 
 
 def _ways(device: torch.device) -> Float[Tensor, " 27"]:

@@ -133,8 +133,7 @@ def set_samples(scenes: Scenes, cameras: SetCameras, image_px: int) -> list[SetS
     """Render and voxelise every scene."""
     device = scenes.device
     said, targets = cameras.said.to(device), cameras.targets.to(device)
-    true = cameras.true.to(device)
-    volumes = volume_samples(scenes, true, scenes.render(true, image_px))
+    volumes = volume_samples(scenes, cameras.true.to(device), image_px)
     pictures = (scenes.render(targets, image_px) * 255).round().byte()
     return [
         SetSample(

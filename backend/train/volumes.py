@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -17,7 +16,6 @@ from backend.artifacts import SDF_TRUNCATION
 from backend.evaluate.pictures import over
 from backend.geometry.cameras import Cameras
 from backend.geometry.grids import children
-from backend.train.drawn import drawn_views
 from backend.train.imperfect import Faults
 from backend.train.objects import ObjectSource
 from backend.train.pool import Pool
@@ -27,8 +25,6 @@ from backend.train.scenes import Scenes
 VALIDATION_SEED = 0
 FROM_NOISE = 0.5
 """Share of the samples that start from noise alone, as those of the presets, which sample in one step."""
-DRAWN_SHARE = 0.4
-"""Share of the objects with views as stage 1 draws them, where it is at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +70,9 @@ class VolumeBatches(Protocol):
         ...
 
 
-def volume_samples(scenes: Scenes, cameras: Cameras, views: Float[Tensor, "b v 4 h w"]) -> list[VolumeSample]:
-    """Voxelise every scene; `views` are what is seen of it by `cameras`."""
-    views = (views * 255).round().byte()
+def volume_samples(scenes: Scenes, cameras: Cameras, image_px: int) -> list[VolumeSample]:
+    """Render and voxelise every scene."""
+    views = (scenes.render(cameras, image_px) * 255).round().byte()
     voxels = scenes.voxels()
     counts = torch.bincount(voxels.coords[:, 0].long(), minlength=len(views)).tolist()
     sdf = (voxels.sdf / SDF_TRUNCATION).half().split(counts)
@@ -97,18 +93,6 @@ def volume_samples(scenes: Scenes, cameras: Cameras, views: Float[Tensor, "b v 4
 def full_precision(device: torch.device) -> torch.autocast:
     """For data, inside a loss that runs in half precision."""
     return torch.autocast(device.type, enabled=False)
-
-
-def first_of(batch: VolumeBatch, count: int) -> VolumeBatch:
-    """The first samples of a batch."""
-    is_kept = batch.coords[:, 0] < count
-    return VolumeBatch(
-        batch.views[:count],
-        batch.cameras[:count],
-        batch.occupancy[:count],
-        batch.coords[is_kept],
-        batch.values[is_kept],
-    )
 
 
 def collate(samples: Sequence[VolumeSample]) -> VolumeBatch:
@@ -140,52 +124,26 @@ def add_volume_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from-noise", type=float, default=FROM_NOISE, help="share of samples that start from noise alone"
     )
-    parser.add_argument(
-        "--drawn",
-        type=Path,
-        metavar="FOLDER",
-        help="weights of stage 1, to learn from the views that it draws",
-    )
-    parser.add_argument(
-        "--drawn-share", type=float, default=DRAWN_SHARE, help="share of the objects that have such views"
-    )
 
 
 def training_pool(args: argparse.Namespace, image_px: int) -> Pool[VolumeSample]:
-    """Fresh training objects, each used about `--reuse` times, seen by random rigs or drawn by stage 1."""
+    """Fresh training objects seen by random rigs, each used about `--reuse` times."""
     source = ObjectSource(args.pack, split="train", device=args.device)
-    draw = None if args.drawn is None else drawn_views(args.drawn, image_px, device=args.device)
 
     def make(group: int) -> list[VolumeSample]:
         seed = args.seed * 1_000_003 + group
-        scenes = source.scenes(args.group, seed=seed)
         rigs = random_rigs(args.group, torch.Generator().manual_seed(seed), source.device)
-        if draw is None:
-            return volume_samples(scenes, rigs, scenes.render(rigs, image_px))
-        count = round(args.group * args.drawn_share)
-        first = starter_rigs(count, source.device)
-        rigs = Cameras(
-            torch.cat([first.world_from_cam, rigs.world_from_cam[count:]]),
-            torch.cat([first.fov, rigs.fov[count:]]),
-        )
-        views = scenes.render(rigs, image_px)
-        views[:count] = draw(scenes, count, seed)
-        return volume_samples(scenes, rigs, views)
+        return volume_samples(source.scenes(args.group, seed=seed), rigs, image_px)
 
     steps = max(1, round(args.group * args.reuse / args.batch))
     return Pool(make, groups=args.groups, steps_per_group=steps, seed=args.seed)
 
 
-def validation_samples(args: argparse.Namespace, image_px: int) -> dict[str, list[VolumeSample]]:
-    """Unseen objects as the starter rig sees them, and with `--drawn` as stage 1 draws them."""
+def validation_samples(args: argparse.Namespace, image_px: int) -> list[VolumeSample]:
+    """Unseen objects as the starter rig sees them."""
     source = ObjectSource(args.pack, split="val", device=args.device)
     scenes = source.scenes(args.objects, seed=VALIDATION_SEED)
-    rigs = starter_rigs(args.objects, source.device)
-    samples = {"": volume_samples(scenes, rigs, scenes.render(rigs, image_px))}
-    if args.drawn is not None:
-        draw = drawn_views(args.drawn, image_px, device=args.device)
-        samples["drawn_"] = volume_samples(scenes, rigs, draw(scenes, len(scenes), VALIDATION_SEED))
-    return samples
+    return volume_samples(scenes, starter_rigs(args.objects, source.device), image_px)
 
 
 def shell_scores(
