@@ -1,7 +1,8 @@
 """Packing charts into a square by their outlines, where xatlas packs them loosely.
 
 Charts are drawn as bits on the sheet's own grid and put one after the other, the largest first, into the
-first place that is free, in four orientations. Legend: `n` uv vertices, `f` faces, `c` charts.
+first place that is free, in four orientations; a chart's holes are free too. Legend: `n` uv vertices, `f`
+faces, `c` charts.
 """
 
 from collections.abc import Iterator
