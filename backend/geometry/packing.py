@@ -1,7 +1,8 @@
 """Packing charts into a square by their outlines, where xatlas packs them loosely.
 
 Charts are drawn as bits on the sheet's own grid and put one after the other, the largest first, into the
-first place that is free, in four orientations. Legend: `n` uv vertices, `f` faces, `c` charts.
+first place that is free, in four orientations; a chart's holes are free too. Legend: `n` uv vertices, `f`
+faces, `c` charts.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from backend.geometry import packing_drawing, packing_kernel
-from backend.geometry.packing_drawing import NUM_TURNS, drawn
+from backend.geometry.packing_drawing import NUM_TURNS, covered, drawn
 from backend.geometry.packing_kernel import place_charts
 from backend.geometry.warp_start import start_warp
 
@@ -28,11 +29,15 @@ GAP_PX = 2
 NUM_ANGLES = 24
 """Turns that are tried for the smallest box around a chart."""
 
-FIRST_FILL, LEAST_FILL, MOST_FILL = 0.66, 0.4, 0.92
+FIRST_FILL, LEAST_FILL, MOST_FILL = 0.7, 0.4, 0.92
 """Shares of the sheet that charts are scaled to: the first one tried, and the ends of the search."""
 
-COARSE_STEP, FINE_STEP = 0.04, 0.02
-"""Steps of the search for the largest share."""
+COARSE_STEP, STEP = 0.04, 0.01
+"""How much less is tried where charts find no place, and how much more where they do."""
+
+MOST_STRETCH = 2.0
+"""How much more charts may be stretched in one direction than in the other where a part of the sheet stays
+free; a banner three times as long as wide cannot fill it otherwise. No chart loses pixels by that."""
 
 NUM_CHANCES, DISORDER = 20, 0.5
 """Orders by chance: that of the boxes' areas, each changed by about this exponent."""
@@ -52,12 +57,14 @@ class _Outlines:
         chart: The chart of each uv vertex; -1 for a vertex of no face.
         points: Positions of the uv vertices.
         edges: Ends of the charts' borders.
+        faces: The charts' faces.
         sizes: Width and height of each chart.
     """
 
     chart: Int[np.ndarray, " n"]
     points: Float[np.ndarray, "n 2"]
     edges: Int[np.ndarray, "e 2"]
+    faces: Int[np.ndarray, "f 3"]
     sizes: Float[np.ndarray, "c 2"]
 
 
@@ -111,20 +118,27 @@ def pack(
         return None
     side = min(texture_px, FEW_GRID if len(outlines.sizes) <= FEW_CHARTS else GRID)
     gap = -(-GAP_PX * side // texture_px)
-    best, fill, step = None, FIRST_FILL, COARSE_STEP
-    highest, lowest = MOST_FILL, 0.0
-    while LEAST_FILL <= fill < highest - 1e-6:
+    # Nothing may be longer than the sheet.
+    highest = min(MOST_FILL, area / float(outlines.sizes.max()) ** 2)
+    best, fill = None, min(FIRST_FILL, 0.9999 * highest)
+    least = min(LEAST_FILL, fill)
+    while least <= fill < highest:
         placed = _try(outlines, side * np.sqrt(fill / area), side, gap, device)
-        if placed is None:
-            highest = fill
+        if placed is not None:
+            best = _laid(outlines, placed) / side
+            stretch = _stretch(best)
+            fill = fill * stretch.prod() + STEP
+        elif best is None:
+            highest, fill = fill, fill - COARSE_STEP
         else:
-            best, lowest = placed, fill
-        if lowest > 0 and highest - lowest <= COARSE_STEP + 1e-6:
-            step = FINE_STEP
-        fill = lowest + step if lowest > 0 else fill - step
-    if best is None:
-        return None
-    return (_laid(outlines, best) / side).astype(np.float32).clip(0, 1)
+            break
+    return None if best is None else (best * _stretch(best)).astype(np.float32).clip(0, 1)
+
+
+def _stretch(laid: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " 2"]:
+    """How much a sheet's charts grow in both directions until they reach its ends."""
+    free = 1 / laid.max(axis=0)
+    return np.minimum(free, MOST_STRETCH * free.min())
 
 
 def _outlines(uv: Float[np.ndarray, "n 2"], faces: Int[np.ndarray, "f 3"]) -> _Outlines:
@@ -144,7 +158,7 @@ def _outlines(uv: Float[np.ndarray, "n 2"], faces: Int[np.ndarray, "f 3"]) -> _O
     for number, (vertex, rim) in enumerate(zip(vertices, rims, strict=True)):
         points[vertex] = _upright(uv[vertex], uv[rim[:, 0]])
         sizes[number] = points[vertex].max(axis=0)
-    return _Outlines(chart, points, edges, sizes)
+    return _Outlines(chart, points, edges, faces[chart[faces[:, 0]] >= 0], sizes)
 
 
 def _border(faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, "e 2"]:
@@ -173,9 +187,10 @@ def _try(outlines: _Outlines, scale: float, side: int, gap: int, device: str) ->
         return None
     padded = boxes + 2 * gap
     strides = np.tile(np.stack([_strides(padded[:, axis]) for axis in (0, 1)], axis=1), (1, 2)).reshape(-1)
-    shape, run, bits, thick = drawn(
-        _canvas(outlines, scale, boxes, gap), padded, strides, gap=gap, device=device
-    )
+    chart = outlines.chart[outlines.faces[:, 0]]
+    corners = (outlines.points[outlines.faces] * scale).clip(0, boxes[chart, None, ::-1]) + gap
+    canvas = covered(_canvas(outlines, scale, boxes, gap), corners, chart, padded, device=device)
+    shape, run, bits, thick = drawn(canvas, padded, strides, gap=gap, device=device)
     buckets = (BUCKETS * np.log2(boxes.max(axis=1))).astype(np.int32)
     bucket = wp.array(buckets, dtype=int, device=device)
     whole = side + 2 * gap

@@ -1,4 +1,4 @@
-"""Charts drawn as cells of a sheet, all at once: their outlines, what lies inside, and their quarter turns.
+"""Charts drawn as cells of a sheet, all at once: their outlines, their faces, and their quarter turns.
 
 Legend: `c` charts, `t` charts in each of their turns, `w` words of 64 cells, `m` rows of cells, `k` cells.
 """
@@ -12,42 +12,52 @@ from typing import no_type_check
 
 import numpy as np
 import warp as wp
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
 NUM_TURNS = 4
 """Quarter turns in which a chart is tried on the sheet."""
 
+PARTS = 64
+"""Parts of a cell that corners of faces are rounded to, so that every device draws the same."""
+
+
+@wp.func
+@no_type_check
+def _side(corner: wp.array2d(dtype=int), at: int, x: int, y: int) -> wp.int64:
+    """On which side of an edge, from a corner of a face to the next one, a point lies."""
+    to = at - 2 if at % 3 == 2 else at + 1
+    along_x = wp.int64(corner[to, 0] - corner[at, 0])
+    along_y = wp.int64(corner[to, 1] - corner[at, 1])
+    return along_x * wp.int64(y - corner[at, 1]) - along_y * wp.int64(x - corner[at, 0])
+
 
 @wp.kernel
 @no_type_check
-def _fill(box: wp.array2d(dtype=int), start: wp.array(dtype=int), cells: wp.array(dtype=wp.uint8)) -> None:
-    """Fill what an outline encloses: all that free cells from the box's rim on do not reach."""
-    chart = wp.tid()
-    height = box[chart, 0]
-    width = box[chart, 1]
-    first = start[chart]
-    beyond = wp.uint8(2)
-    changes = int(1)
-    for x in range(width):
-        cells[first + x] = beyond
-        cells[first + (height - 1) * width + x] = beyond
-    for y in range(height):
-        cells[first + y * width] = beyond
-        cells[first + y * width + width - 1] = beyond
-    while changes > 0:
-        changes = int(0)
-        for y in range(1, height - 1):
-            for x in range(1, width - 1):
-                at = first + y * width + x
-                if cells[at] == wp.uint8(0) and (cells[at - 1] == beyond or cells[at - width] == beyond):
-                    cells[at] = beyond
-                    changes = changes + 1
-        for up in range(1, height - 1):
-            for left in range(1, width - 1):
-                at = first + (height - 1 - up) * width + width - 1 - left
-                if cells[at] == wp.uint8(0) and (cells[at + 1] == beyond or cells[at + width] == beyond):
-                    cells[at] = beyond
-                    changes = changes + 1
+def _cover(
+    corner: wp.array2d(dtype=int),
+    start: wp.array(dtype=int),
+    width: wp.array(dtype=int),
+    cells: wp.array(dtype=wp.uint8),
+) -> None:
+    """Mark the cells whose centre lies in a face; `corner` has three rows a face, in parts of a cell."""
+    face = wp.tid()
+    at = 3 * face
+    low_x = wp.min(wp.min(corner[at, 0], corner[at + 1, 0]), corner[at + 2, 0]) // PARTS
+    low_y = wp.min(wp.min(corner[at, 1], corner[at + 1, 1]), corner[at + 2, 1]) // PARTS
+    high_x = wp.max(wp.max(corner[at, 0], corner[at + 1, 0]), corner[at + 2, 0]) // PARTS
+    high_y = wp.max(wp.max(corner[at, 1], corner[at + 1, 1]), corner[at + 2, 1]) // PARTS
+    for row in range(low_y, high_y + 1):
+        for column in range(low_x, high_x + 1):
+            x = column * PARTS + PARTS // 2
+            y = row * PARTS + PARTS // 2
+            first = _side(corner, at, x, y)
+            second = _side(corner, at + 1, x, y)
+            third = _side(corner, at + 2, x, y)
+            zero = wp.int64(0)
+            if (first >= zero and second >= zero and third >= zero) or (
+                first <= zero and second <= zero and third <= zero
+            ):
+                cells[start[face] + row * width[face] + column] = wp.uint8(1)
 
 
 @wp.func
@@ -114,7 +124,7 @@ def _turn(
         count = int(0)
         for j in range(width):
             cell = cells[start[chart] + _turned(turn, box[chart, 0], box[chart, 1], i, j)]
-            if cell == wp.uint8(2):
+            if cell == wp.uint8(0):
                 begun = j + 1
             else:
                 word = line + (j >> 6)
@@ -137,8 +147,34 @@ def _turn(
     shape[entry, 5] = longest
 
 
-def drawn(
+def covered(
     cells: UInt8[np.ndarray, " k"],
+    corners: Float[np.ndarray, "f 3 2"],
+    chart: Int[np.ndarray, " f"],
+    boxes: Int[np.ndarray, "c 2"],
+    *,
+    device: str,
+) -> wp.array:
+    """Cells of charts with those that their faces cover marked too; holes stay free.
+
+    Args:
+        cells: 1 on the outlines, chart after chart and row by row.
+        corners: Column and row of each face's corners among the cells of its chart.
+        chart: The chart of each face.
+        boxes: Rows and columns of each chart.
+    """
+    canvas = wp.array(cells, dtype=wp.uint8, device=device)
+    parts = np.round(corners.reshape(-1, 2) * PARTS)
+    inputs = [
+        wp.array(np.asarray(values, np.int32), dtype=int, device=device)
+        for values in (parts, _before(boxes.prod(axis=1))[chart], boxes[chart, 1])
+    ]
+    wp.launch(_cover, len(corners), inputs=inputs, outputs=[canvas], device=device)
+    return canvas
+
+
+def drawn(
+    canvas: wp.array,
     boxes: Int[np.ndarray, "c 2"],
     strides: Int[np.ndarray, "t"],
     *,
@@ -148,7 +184,7 @@ def drawn(
     """The tables `shape`, `run`, `bits` and `thick` of `place_charts`.
 
     Args:
-        cells: 1 on the outlines, chart after chart and row by row, with a gap around each.
+        canvas: Cells of the charts, with a gap around each.
         boxes: Rows and columns of each chart, the gaps included.
         strides: For each turn the step in which its rows are looked at.
     """
@@ -161,11 +197,9 @@ def drawn(
         wp.array(np.asarray(values, np.int32), dtype=int, device=device)
         for values in (boxes, _before(boxes.prod(axis=1)))
     ]
-    canvas = wp.array(cells, dtype=wp.uint8, device=device)
     shape = wp.array(np.stack(columns, axis=1).astype(np.int32), dtype=int, device=device)
     run = wp.zeros((int(rows.sum()), 3), dtype=int, device=device)
     bits, thick = (wp.zeros(int(words.sum()), dtype=wp.uint64, device=device) for _ in range(2))
-    wp.launch(_fill, len(boxes), inputs=where, outputs=[canvas], device=device)
     tables = [shape, run, bits, thick]
     wp.launch(_turn, len(sizes), inputs=[gap, *where, canvas], outputs=tables, device=device)
     return tables

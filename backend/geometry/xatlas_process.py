@@ -12,6 +12,7 @@ from typing import TextIO
 import numpy as np
 import xatlas
 
+from backend.geometry.chart_cutting import cut_charts
 from backend.geometry.chart_parting import parted
 from backend.geometry.packing import can_pack, get_ready, pack
 from backend.orphans import die_with_parent
@@ -41,8 +42,9 @@ def unwrap_file(source: str, target: str) -> None:
     with np.load(source) as given:
         vertices, faces, texture_px = given["vertices"], given["faces"], int(given["texture_px"])
     vertex, faces, uv = charts(vertices, faces.astype(np.int64), texture_px)
-    copies, faces = parted(uv, faces.astype(np.int64))
-    vertex, uv = vertex[copies], uv[copies]
+    for cut_open in (parted, cut_charts):
+        copies, faces = cut_open(uv, faces.astype(np.int64))
+        vertex, uv = vertex[copies], uv[copies]
     packed = pack(uv, faces, texture_px=texture_px) if can_pack() else None
     if packed is None:
         packed = np.zeros((0, 2), np.float32)
