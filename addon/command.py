@@ -3,7 +3,8 @@
     generate PICTURE -o OUT       one picture to a .glb or .blend file
     queue                         the jobs there are
     queue FOLDER -o OUT_FOLDER    all pictures of a folder, with a contact sheet
-    install                       what the backend needs; --repair verifies what is there
+    install                       what the backend needs; --repair mends what is there
+    verify                        whether all of that is as it should be; changes nothing
     models, engines, doctor       the backend's own commands of these names
 
 The exit status is 0 when all went well, 1 after a failure and 2 after a mistake in the call.
@@ -88,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument("--test", action=argparse.BooleanOptionalAction, default=True, help="a small mesh")
     install.add_argument("--json", action="store_true", help="tell the outcome as JSON on standard output")
     install.set_defaults(run=_install)
+    verify = commands.add_parser("verify", help="check packages and models; changes nothing")
+    verify.add_argument("--json", action="store_true", help="tell the outcome as JSON on standard output")
+    verify.set_defaults(run=_verify)
     for name, text in _BACKENDS_OWN.items():
         commands.add_parser(name, help=text)
     return parser
@@ -191,7 +195,7 @@ def _list_jobs(options: argparse.Namespace) -> int:
 
 
 def _install(options: argparse.Namespace) -> int:
-    """Install, or verify; the steps are told on standard error."""
+    """Install, or mend."""
     kit = options.kit.resolve() if options.kit else None
     if not state.can_install():
         return _refuse("this zip brings no installer; name a Python in ONE2345_PYTHON", options)
@@ -200,15 +204,28 @@ def _install(options: argparse.Namespace) -> int:
     elif not (kit / "wheels").is_dir():
         return _refuse(f"{options.kit} holds no packages; name a folder made by build.py offline", options)
     request = state.Request(kit=kit, is_repair=options.repair, torch=options.torch, has_test=options.test)
-    work = state.INSTALLATION
-    work.run(data_root(preferences(bpy.context)), request.arguments())
-    told = 0
+    state.start(data_root(preferences(bpy.context)), request)
+    return _follow_installer(options)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    state.verify(data_root(preferences(bpy.context)))
+    return _follow_installer(options)
+
+
+def _follow_installer(options: argparse.Namespace) -> int:
+    """Wait for the installer; its steps are told on standard error."""
+    work, told = state.INSTALLATION, 0
     while work.is_busy:
         work.poll()
         if work.step is not None and work.step.number != told:
             told = work.step.number
             sys.stderr.write(f"{work.step.title} ({told}/{work.step.count})\n")
         time.sleep(_POLL_S)
+    if work.problems:
+        _tell(options, {"ok": False, "problems": work.problems})
+        sys.stderr.writelines(f"error: {_line(text)}\n" for text in work.problems)
+        return 1
     if work.phase is state.Phase.FAILED:
         return _refuse(work.message, options)
     _tell(options, {"ok": True, "message": work.message})

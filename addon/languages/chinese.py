@@ -180,6 +180,7 @@ TEXTS: Mapping[str, str] = {
         "One2345 使用自带的软件包，尚未安装。"
     ),
     "Repair": "修复",
+    "Verify": "检查",
     "Update": "更新",
     "Uninstall": "卸载",
     "Open Views": "打开视图",

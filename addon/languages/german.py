@@ -210,6 +210,7 @@ TEXTS: Mapping[str, str] = {
         "One2345 rechnet mit eigenen Paketen, die noch nicht installiert sind."
     ),
     "Repair": "Reparieren",
+    "Verify": "Prüfen",
     "Update": "Aktualisieren",
     "Uninstall": "Deinstallieren",
     "Open Views": "Ansichten öffnen",
