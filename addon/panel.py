@@ -35,6 +35,8 @@ class ONE2345_PT_generate(Tab, bpy.types.Panel):
         _draw_seed(layout, settings)
         _draw_button(context, layout, trouble)
         for job in jobs.open_jobs():
+            if job.is_replaced:
+                continue
             panel_progress.draw_open_job(layout, job)
         _draw_last_error(context, layout)
 
