@@ -37,7 +37,8 @@ _importing: dict[str, Iterator[None]] = {}
 
 
 def start() -> None:
-    """Make the timer run as long as a backend does; in background mode there are no timers."""
+    """List what was started, and make the timer run as long as a backend does, in a window."""
+    rows.sync()
     if bpy.app.background:
         return
     if bpy.app.timers.is_registered(_tick):
