@@ -76,6 +76,7 @@ def test_the_new_job_has_its_own_picture_and_mask(held, picture, tmp_path):
     new = redone(3)
     poll_until(lambda: new.state is jobs.JobState.RUNNING)
     for path in (new.request.image, new.request.mask):
+        assert path is not None
         assert Path(path).parent == new.folder
         assert Path(path).read_bytes() == picture.read_bytes()
 
