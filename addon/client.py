@@ -23,6 +23,8 @@ from .texts import tr
 log = logging.getLogger(__name__)
 
 POLL_BUDGET_S = 0.005
+MEMORY_S = 5.0
+"""Between two questions for free memory."""
 MAX_DEATHS, DEATHS_WITHIN_S = 3, 60.0
 """So many deaths in so many seconds, a first start and two restarts, and it is not started again."""
 _NEVER = float("inf")
@@ -81,6 +83,7 @@ class Client:
         self._is_to_resume = False
         self._cancelled: set[str] = set()
         self._reason = ""
+        self._asked_at = -_NEVER
         self._cancel_until = self._terminate_at = self._kill_at = _NEVER
 
     @property
@@ -150,6 +153,13 @@ class Client:
     def is_cancelling(self, job: str) -> bool:
         """A job was asked to stop and has not answered."""
         return job in self._cancelled
+
+    def ask_memory(self) -> None:
+        """Have an idle process tell its memory again, in another `Ready`; not more often than it changes."""
+        now = time.monotonic()
+        if self.state is State.IDLE and now - self._asked_at >= MEMORY_S:
+            self._asked_at = now
+            self._open_channel().send(protocol.AskMemory())
 
     def request_stop(self) -> None:
         """Ask the process to end; `poll` sees to it. Its jobs count as cancelled."""

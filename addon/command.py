@@ -3,7 +3,9 @@
     generate PICTURE -o OUT       one picture to a .glb or .blend file
     queue                         the jobs there are
     queue FOLDER -o OUT_FOLDER    all pictures of a folder, with a contact sheet
-    install                       what the backend needs; --repair verifies what is there
+    serve                         jobs as lines of JSON on standard input and output, see serving.py
+    install                       what the backend needs; --repair mends what is there
+    verify                        whether all of that is as it should be; changes nothing
     models, engines, doctor       the backend's own commands of these names
 
 The exit status is 0 when all went well, 1 after a failure and 2 after a mistake in the call.
@@ -31,6 +33,7 @@ from .job import Job, JobState
 from .launch import child_environment
 from .preferences import data_root, launch_from, preferences
 from .quality import PRESETS
+from .serving import facts, serve, standard_streams
 
 NAME = "one2345"
 _BLEND, _GLB = ".blend", ".glb"
@@ -81,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     queue.add_argument("-o", "--output", type=Path, metavar="OUT_FOLDER", help="where the meshes go")
     _add_options(queue)
     queue.set_defaults(run=_queue)
+    served = commands.add_parser("serve", help="take jobs as lines of JSON on standard input")
+    served.set_defaults(run=_serve)
     install = commands.add_parser("install", help="download and install what the backend needs")
     install.add_argument("--from", dest="kit", type=Path, metavar="FOLDER", help="made by build.py offline")
     install.add_argument("--torch", default="", metavar="BUILD", help="a build of torch, if not the best one")
@@ -88,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument("--test", action=argparse.BooleanOptionalAction, default=True, help="a small mesh")
     install.add_argument("--json", action="store_true", help="tell the outcome as JSON on standard output")
     install.set_defaults(run=_install)
+    verify = commands.add_parser("verify", help="check packages and models; changes nothing")
+    verify.add_argument("--json", action="store_true", help="tell the outcome as JSON on standard output")
+    verify.set_defaults(run=_verify)
     for name, text in _BACKENDS_OWN.items():
         commands.add_parser(name, help=text)
     return parser
@@ -123,7 +131,7 @@ def _generate(options: argparse.Namespace) -> int:
         bpy.ops.wm.save_as_mainfile(filepath=str(output))
     else:
         shutil.copyfile(mesh, output)
-    _tell(options, {"ok": True, "output": str(output), **_facts(job)})
+    _tell(options, {"ok": True, "output": str(output), **facts(job)})
     return 0
 
 
@@ -148,7 +156,7 @@ def _queue(options: argparse.Namespace) -> int:
     finished = [job for job in done if job.state is JobState.DONE]
     if finished:
         contact_sheet.write_png(contact_sheet.sheet_of(finished), output / SHEET_FILE)
-    _tell(options, {"ok": len(finished) == len(done), "jobs": [_facts(job) for job in done]})
+    _tell(options, {"ok": len(finished) == len(done), "jobs": [facts(job) for job in done]})
     return 0 if len(finished) == len(done) else 1
 
 
@@ -182,7 +190,7 @@ def _make(picture: Path | bpy.types.Image, options: argparse.Namespace) -> Job:
 def _list_jobs(options: argparse.Namespace) -> int:
     found = history.earlier_jobs(data_root(preferences(bpy.context)), count=_NUM_LISTED)
     if options.json:
-        _tell(options, {"jobs": [_facts(job) for job in found]})
+        _tell(options, {"jobs": [facts(job) for job in found]})
     for job in found if not options.json else ():
         sys.stdout.write(
             f"{job.id}  {job.state.value}  {job.request.preset.value}  seed {job.request.seed}\n"
@@ -190,8 +198,15 @@ def _list_jobs(options: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    """Keep the backend for all the requests that come; what is wrong with it is told before the first."""
+    jobs.start_backend(launch_from(bpy.context))
+    with standard_streams() as (source, sink):
+        return serve(source, sink)
+
+
 def _install(options: argparse.Namespace) -> int:
-    """Install, or verify; the steps are told on standard error."""
+    """Install, or mend."""
     kit = options.kit.resolve() if options.kit else None
     if not state.can_install():
         return _refuse("this zip brings no installer; name a Python in ONE2345_PYTHON", options)
@@ -200,15 +215,28 @@ def _install(options: argparse.Namespace) -> int:
     elif not (kit / "wheels").is_dir():
         return _refuse(f"{options.kit} holds no packages; name a folder made by build.py offline", options)
     request = state.Request(kit=kit, is_repair=options.repair, torch=options.torch, has_test=options.test)
-    work = state.INSTALLATION
-    work.run(data_root(preferences(bpy.context)), request.arguments())
-    told = 0
+    state.start(data_root(preferences(bpy.context)), request)
+    return _follow_installer(options)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    state.verify(data_root(preferences(bpy.context)))
+    return _follow_installer(options)
+
+
+def _follow_installer(options: argparse.Namespace) -> int:
+    """Wait for the installer; its steps are told on standard error."""
+    work, told = state.INSTALLATION, 0
     while work.is_busy:
         work.poll()
         if work.step is not None and work.step.number != told:
             told = work.step.number
             sys.stderr.write(f"{work.step.title} ({told}/{work.step.count})\n")
         time.sleep(_POLL_S)
+    if work.problems:
+        _tell(options, {"ok": False, "problems": work.problems})
+        sys.stderr.writelines(f"error: {_line(text)}\n" for text in work.problems)
+        return 1
     if work.phase is state.Phase.FAILED:
         return _refuse(work.message, options)
     _tell(options, {"ok": True, "message": work.message})
@@ -235,19 +263,6 @@ def _ask_backend(arguments: Sequence[str]) -> int:
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)
     return done.returncode
-
-
-def _facts(job: Job) -> dict[str, object]:
-    return {
-        "job": job.id,
-        "state": job.state.value,
-        "image": job.request.image,
-        "seed": job.request.seed,
-        "preset": job.request.preset.value,
-        "seconds": round(job.seconds, 3),
-        "folder": str(job.folder),
-        "message": job.message,
-    }
 
 
 def _tell(options: argparse.Namespace, facts: Mapping[str, object]) -> None:

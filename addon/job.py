@@ -87,6 +87,10 @@ class Job:
     """The window's timer imports it when it is done; `wait` leaves that to the caller."""
     is_sent: bool = False
     """The backend has it; others wait in the add-on, where they can be moved and removed."""
+    is_replaced: bool = False
+    """Another job has taken its place: no list shows it, and its files go when it has ended."""
+    is_first_run: bool = True
+    """Nothing in its folder is older than its place in the queue."""
     state: JobState = JobState.QUEUED
     stage: protocol.Stage | None = None
     step: int = 0
@@ -212,4 +216,4 @@ class Job:
         self.finished, self.report = {}, {}
         self.stage, self.step, self.total = None, 0, 0
         self.message, self.object_name = "", ""
-        self.is_sent, self.wants_import = False, True
+        self.is_sent, self.wants_import, self.is_first_run = False, True, False

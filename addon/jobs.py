@@ -186,8 +186,8 @@ def status(job_id: str) -> Job:
 
 
 def recent() -> list[Job]:
-    """All jobs but previews, the newest first."""
-    return [job for job in reversed(SESSION.jobs.values()) if not job.is_preview]
+    """All jobs but previews and those that were replaced, the newest first."""
+    return [job for job in reversed(SESSION.jobs.values()) if not (job.is_preview or job.is_replaced)]
 
 
 def open_jobs() -> list[Job]:
@@ -229,6 +229,18 @@ def cancel(job_id: str) -> None:
         SESSION.client.cancel(job_id)
     else:
         _end(job, JobState.CANCELLED)
+
+
+def replace_by(job_id: str, new_id: str) -> None:
+    """Have a job that waits take the place of one that is open, which is cancelled and leaves nothing behind.
+
+    What the older job had made before it was continued stays: then it is only cancelled.
+    """
+    job = status(job_id)
+    move(new_id, -len(open_jobs()))
+    if job.is_first_run:
+        job.is_replaced, job.wants_import = True, False
+    cancel(job_id)
 
 
 def move(job_id: str, steps: int) -> None:
@@ -378,3 +390,6 @@ def device_name() -> str:
 def _end(job: Job, state: JobState) -> None:
     job.move(state)
     journal.write(job)
+    if job.is_replaced:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        del SESSION.jobs[job.id]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..backend.protocol import Preset
 from . import jobs, pictures, results, ticking
-from .errors import SourceError
+from .errors import JobError, SourceError
 from .job import Settings
 from .options import UNSAVED, JobOptions
 from .pictures import Source
@@ -136,6 +137,29 @@ class ONE2345_OT_generate_folder(JobOptions, bpy.types.Operator):
         start(context, sources, self.settings(context), wait=self.wait)
 
 
+class ONE2345_OT_choose_quality(bpy.types.Operator):
+    """Choose the best quality that fits the graphics card's memory"""
+
+    bl_idname = "one2345.choose_quality"
+    bl_label = "Choose Quality"
+
+    if TYPE_CHECKING:
+        preset: str
+    else:
+        preset: bpy.props.StringProperty(options=UNSAVED)
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Choose it in the panel."""
+        return reported(self, lambda: self._choose(context))
+
+    def _choose(self, context: bpy.types.Context) -> None:
+        if self.preset not in Preset.__members__:
+            raise JobError(
+                f"There is no quality {self.preset!r}; choose one of {', '.join(Preset.__members__)}."
+            )
+        scene_settings(context).preset = self.preset
+
+
 class ONE2345_OT_new_seed(bpy.types.Operator):
     """Choose another seed at random"""
 
@@ -154,6 +178,7 @@ CLASSES = (
     ONE2345_OT_generate_from_file,
     ONE2345_OT_generate_from_empties,
     ONE2345_OT_generate_folder,
+    ONE2345_OT_choose_quality,
     ONE2345_OT_new_seed,
 )
 

@@ -4,7 +4,7 @@ import bpy
 
 from ..backend.protocol import Engine, Preset
 from . import download_operators, jobs, operators, panel_progress, quality, readiness, source_operators
-from .backend_operators import ONE2345_OT_open_log
+from .backend_operators import ONE2345_OT_open_log, ONE2345_OT_stop_backend
 from .drawing import Tab, draw_preferences_button, draw_text, layout_of
 from .installer import section
 from .installer.state import can_install
@@ -35,6 +35,8 @@ class ONE2345_PT_generate(Tab, bpy.types.Panel):
         _draw_seed(layout, settings)
         _draw_button(context, layout, trouble)
         for job in jobs.open_jobs():
+            if job.is_replaced:
+                continue
             panel_progress.draw_open_job(layout, job)
         _draw_last_error(context, layout)
 
@@ -125,9 +127,23 @@ def _draw_button(
         download_operators.draw_download(context, layout, missing)
     elif trouble:
         draw_text(context, layout, trouble.text, icon="INFO")
+    if trouble and trouble.cure == readiness.MEMORY:
+        _draw_memory(context, layout)
     if trouble and trouble.cure == readiness.PICTURE:
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator(source_operators.ONE2345_OT_open_picture.bl_idname, text="Open Picture...")
+
+
+def _draw_memory(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
+    """What can be done about a graphics card without room."""
+    lack = readiness.missing_memory(context)
+    row = layout.row(align=True)
+    if lack and lack.fitting:
+        text = tr("Use {preset}", preset=tr(quality.TITLES[lack.fitting]))
+        button = row.operator(operators.ONE2345_OT_choose_quality.bl_idname, text=text, translate=False)
+        button.preset = lack.fitting.name
+    if not jobs.open_jobs():  # which would end with the process
+        row.operator(ONE2345_OT_stop_backend.bl_idname, text="Free Memory")
 
 
 def _draw_last_error(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:

@@ -3,7 +3,7 @@
 import bpy
 
 from ..backend.protocol import Device, Engine
-from . import backend_operators, jobs, readiness
+from . import backend_operators, jobs, memory, readiness
 from .client import State
 from .downloadable import FOLDER, entry_of, memory_mib
 from .drawing import Tab, draw_preferences_button, draw_text, layout_of
@@ -115,14 +115,13 @@ def _facts(settings: ONE2345_PG_settings) -> list[str]:
 
 def status_lines() -> list[str]:
     """The backend's state and device, then the device's memory; what is not known is left out."""
-    client = jobs.SESSION.client
-    state = tr(_STATE_TEXTS[client.state])
-    if client.ready is None or not client.is_alive:
+    state, ready = tr(_STATE_TEXTS[jobs.SESSION.client.state]), memory.known()
+    if ready is None:
         return [state]
-    lines = [tr("{state}: {device}", state=state, device=client.ready.device_name)]
-    if client.ready.total_bytes:
-        free, total = (f"{size / _GIB:.1f}" for size in (client.ready.free_bytes, client.ready.total_bytes))
-        is_own = client.ready.device is Device.CUDA
+    lines = [tr("{state}: {device}", state=state, device=ready.device_name)]
+    if ready.total_bytes:
+        free, total = (f"{size / _GIB:.1f}" for size in (ready.free_bytes, ready.total_bytes))
+        is_own = ready.device is Device.CUDA
         text = "GPU memory: {free} of {total} GiB free" if is_own else "Memory: {free} of {total} GiB free"
         lines.append(tr(text, free=free, total=total))
     return lines

@@ -17,6 +17,7 @@ PRESETS = (
     (Preset.STANDARD.name, "Standard", "Balanced: 20 000 faces, 1024 px texture"),
     (Preset.HIGH.name, "High", "Slow: most steps, 50 000 faces, 2048 px texture"),
 )
+TITLES = {preset: title for preset, (_, title, _) in zip(Preset, PRESETS, strict=True)}
 DEFAULT = list(Preset).index(Preset.STANDARD)
 
 _MIB_PER_GIB = 1024
@@ -88,12 +89,13 @@ def _time(seconds: float | None) -> str:
 def _memory(learned_mib: float | None, measured_mib: dict[str, float]) -> list[str]:
     """What runs on this machine took, else what the authors measured elsewhere."""
     if learned_mib is not None:
-        return [tr("Memory: {size} GiB on this machine.", size=_gib(learned_mib))]
+        return [tr("Memory: {size} GiB on this machine.", size=gib(learned_mib))]
     return [
-        tr("Memory: about {size} GiB ({kind}).", size=_gib(mib), kind=tr(_KINDS[kind]))
+        tr("Memory: about {size} GiB ({kind}).", size=gib(mib), kind=tr(_KINDS[kind]))
         for kind, mib in measured_mib.items()
     ]
 
 
-def _gib(mib: float) -> str:
+def gib(mib: float) -> str:
+    """Memory as sentences tell it."""
     return f"{mib / _MIB_PER_GIB:.1f}"

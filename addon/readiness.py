@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import bpy
 
-from ..backend.protocol import Engine
+from ..backend.protocol import Engine, Preset
+from . import memory, quality
 from .downloadable import Downloadable, engine_of, entry_of
 from .errors import AddonError
 from .preferences import data_root, launch_problem, preferences
 from .properties import scene_settings
+from .texts import tr
 
 PREFERENCES = "preferences"
 """A cure that lies in the add-on's preferences."""
@@ -18,6 +20,8 @@ NETWORK = "network"
 """A cure: download the chosen weights."""
 PICTURE = "picture"
 """A cure: choose a picture."""
+MEMORY = "memory"
+"""A cure: choose a lower quality, or free memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +58,26 @@ def problem(context: bpy.types.Context) -> Problem | None:
         return Problem("The weights must be downloaded first", NETWORK)
     if settings.image is None:
         return Problem("Choose a picture first", PICTURE)
+    if lack := missing_memory(context):
+        text = "{preset} takes {needed} GiB of GPU memory, {free} are free"
+        return Problem(
+            tr(
+                text,
+                preset=tr(quality.TITLES[Preset[settings.preset]]),
+                needed=quality.gib(lack.needed_mib),
+                free=quality.gib(lack.free_mib),
+            ),
+            MEMORY,
+        )
     return None
+
+
+def missing_memory(context: bpy.types.Context) -> memory.Shortage | None:
+    """What the panel's job lacks of the graphics card's memory."""
+    settings = scene_settings(context)
+    return memory.shortage(
+        context,
+        engine=Engine[settings.engine],
+        weights=settings.chosen_weights(),
+        preset=Preset[settings.preset],
+    )

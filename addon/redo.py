@@ -13,7 +13,8 @@ def redo_view(context: bpy.types.Context, job_id: str, number: int, *, seed: int
     """Start a job that draws one view of another job anew and goes on to an object; returns its id.
 
     A job that has ended stays as it is, and its object makes room for the new one. A job that runs would end
-    in an object that nobody wants: it is cancelled, and the new job takes its turn and its place.
+    in an object that nobody wants: it goes, and the new job takes its turn, its place and its line of the
+    list.
 
     Args:
         job_id: Empty means the active object's job, else the newest.
@@ -28,7 +29,8 @@ def redo_view(context: bpy.types.Context, job_id: str, number: int, *, seed: int
 
     def prepare(folder: Path) -> Request:
         origin.copy((Stage.MATTE, Stage.VIEWS), folder)
-        return rework.request_like(context, origin, reroll=(number,), reroll_seed=seed)
+        request = rework.request_like(context, origin, reroll=(number,), reroll_seed=seed)
+        return origin.with_inputs(request, folder)
 
     known = jobs.SESSION.jobs.get(origin.id)
     if known is None or not known.is_open:
@@ -41,8 +43,7 @@ def redo_view(context: bpy.types.Context, job_id: str, number: int, *, seed: int
         placement=known.placement,
         treatment=known.treatment,
     )
-    jobs.move(new_id, -len(jobs.open_jobs()))
-    jobs.cancel(known.id)
+    jobs.replace_by(known.id, new_id)
     ticking.start()
     if wait or bpy.app.background:
         rework.finish(new_id)

@@ -66,6 +66,16 @@ class Origin:
             if (self.folder / name).is_file():
                 shutil.copyfile(self.folder / name, folder / name)
 
+    def with_inputs(self, request: Request, folder: Path) -> Request:
+        """Copy the picture and the mask as well, as far as the job keeps them, so that it need not stay."""
+
+        def copied(path: str | None) -> str | None:
+            if path is None or Path(path).parent != self.folder:
+                return path
+            return shutil.copyfile(path, str(folder / Path(path).name))
+
+        return replace(request, image=copied(request.image), mask=copied(request.mask))
+
 
 def origin_of(context: bpy.types.Context, job_id: str) -> Origin:
     """The job named, of this session or an earlier one.

@@ -17,7 +17,7 @@ import bpy
 
 from ..backend.protocol import Device, Engine, Preset, Stage
 from . import contact_sheet as sheets
-from . import drawn, jobs, results, rows, ticking
+from . import drawn, jobs, results, ticking
 from . import pictures as sources
 from .errors import JobError
 from .job import Job, Settings
@@ -121,7 +121,6 @@ def submit(
         source.write, settings, title=source.title, launch=launch_from(context), write_mask=write_mask
     )
     ticking.start()
-    rows.sync()
     return job_id
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from . import history, jobs, overlay, results, rows, status_bar
+from . import history, jobs, memory, overlay, results, rows, status_bar
 from .client import POLL_BUDGET_S
 from .errors import AddonError
 from .guard import guarded
@@ -37,7 +37,8 @@ _importing: dict[str, Iterator[None]] = {}
 
 
 def start() -> None:
-    """Make the timer run as long as a backend does; in background mode there are no timers."""
+    """List what was started, and make the timer run as long as a backend does, in a window."""
+    rows.sync()
     if bpy.app.background:
         return
     if bpy.app.timers.is_registered(_tick):
@@ -90,7 +91,8 @@ def _recall() -> float | None:
 
 def tick() -> float | None:
     """Poll once, import what is done; returns seconds until the next tick, or None for no more."""
-    state_before = jobs.SESSION.client.state
+    state_before, ready_before = jobs.SESSION.client.state, jobs.SESSION.client.ready
+    memory.keep_fresh()
     changed = jobs.poll()
     waiting = [job for job in jobs.recent() if job.state is JobState.DONE and job.wants_import]
     is_importing = False
@@ -107,6 +109,7 @@ def tick() -> float | None:
         changed
         or (waiting and not _importing)
         or jobs.SESSION.client.state is not state_before
+        or jobs.SESSION.client.ready != ready_before
         or _is_pulse()
     ):
         redraw()

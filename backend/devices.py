@@ -78,6 +78,13 @@ def memory(device: torch.device) -> tuple[int, int]:
     return _system_memory()
 
 
+def held_memory(device: torch.device) -> int:
+    """Bytes of a graphics card that torch has taken for this process; 0 where nobody counts them."""
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device)
+    return torch.mps.driver_allocated_memory() if device.type == "mps" else 0
+
+
 def free_caches(device: torch.device) -> None:
     """Give memory that torch holds in reserve back to the system."""
     if device.type == "cuda":

@@ -3,7 +3,7 @@
 The installer (`python -m backend.install`) is a process of the standard library alone, which Blender's own
 Python can run. Like the backend it writes one JSON message a line and reads commands on stdin:
 
-    Step*, then Installed | Failed | Cancelled
+    Step*, then Installed | Damaged | Failed | Cancelled
 
 A data root holds
 
@@ -53,7 +53,15 @@ class Installed:
     seconds: float
 
 
-InstallEvent = Step | Installed | Failed | Cancelled
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Damaged:
+    """What was looked at is not as it should be: one sentence for people on each fault found."""
+
+    TYPE: ClassVar[str] = "damaged"
+    problems: tuple[str, ...]
+
+
+InstallEvent = Step | Installed | Damaged | Failed | Cancelled
 
 _EVENTS = {cls.TYPE: cls for cls in get_args(InstallEvent)}
 

@@ -260,6 +260,13 @@ class Cancel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AskMemory:
+    """Say what memory is free; answered by `Ready` while no job runs, and at the end of one that does."""
+
+    TYPE: ClassVar[str] = "ask_memory"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Shutdown:
     """Cancel everything and end; end-of-file on stdin means the same."""
 
@@ -283,7 +290,8 @@ class Hello:
 class Ready:
     """Jobs can run. `device` is what `auto` chose; memory is the device's, in bytes.
 
-    Comes again after each job, and when idle networks have left memory, which has changed by then.
+    Comes again after each job, when idle networks have left memory, and when asked for: memory has changed by
+    then. `held_bytes` are taken by networks that stay for the next job, or make room for it.
     """
 
     TYPE: ClassVar[str] = "ready"
@@ -291,6 +299,7 @@ class Ready:
     device_name: str
     free_bytes: int
     total_bytes: int
+    held_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -360,7 +369,7 @@ class Log:
     job: str | None = None
 
 
-Command = Submit | Cancel | Shutdown
+Command = Submit | Cancel | AskMemory | Shutdown
 Event = Hello | Ready | Progress | StageDone | Done | Failed | Cancelled | Log
 
 _COMMANDS = {cls.TYPE: cls for cls in get_args(Command)}

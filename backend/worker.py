@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeVar
@@ -20,6 +21,7 @@ from backend.orphans import die_with_parent
 from backend.protocol import (
     BACKEND_VERSION,
     PROTOCOL_VERSION,
+    AskMemory,
     Cancel,
     Cancelled,
     Device,
@@ -67,6 +69,7 @@ class Channel:
         self._running: str | None = None
         self._is_cancelled = False
         self._is_ended = False
+        self._is_asked = False
 
     @property
     def is_stopping(self) -> bool:
@@ -82,24 +85,35 @@ class Channel:
             except OSError:
                 self._is_ended = True
 
-    def next_job(self, *, idle_s: float, on_idle: Callable[[], None]) -> Submit | None:
+    def next_job(
+        self, *, idle_s: float, on_idle: Callable[[], None], on_ask: Callable[[], None]
+    ) -> Submit | None:
         """Wait for a job, which is then the running one; None when the process is to end.
 
-        `on_idle` is called once when none has come for `idle_s`.
+        `on_idle` is called once when none has come for `idle_s`, `on_ask` whenever memory is asked for.
         """
+        idle_at: float | None = time.monotonic() + idle_s
         with self._changed:
-            if not self._changed.wait_for(lambda: self._waiting or self._is_ended, timeout=idle_s):
-                on_idle()
-                self._changed.wait_for(lambda: self._waiting or self._is_ended)
+            while not (self._waiting or self._is_ended):
+                timeout = None if idle_at is None else idle_at - time.monotonic()
+                if not self._changed.wait_for(self._has_news, timeout=timeout):
+                    on_idle()
+                    idle_at = None
+                elif self._is_asked:
+                    self._is_asked = False
+                    on_ask()
             if self._is_ended:
                 return None
             self._running = next(iter(self._waiting))
             return self._waiting.pop(self._running)
 
+    def _has_news(self) -> bool:
+        return bool(self._waiting) or self._is_ended or self._is_asked
+
     def end_job(self, event: Event) -> None:
         """Tell how the running job ended; from then on its name is free."""
         with self._changed:
-            self._running, self._is_cancelled = None, False
+            self._running, self._is_cancelled, self._is_asked = None, False, False
         self.send(event)
 
     def read(self) -> None:
@@ -132,6 +146,10 @@ class Channel:
             self._submit(command)
         elif isinstance(command, Cancel):
             self._cancel(command.job)
+        elif isinstance(command, AskMemory):
+            with self._changed:
+                self._is_asked = True
+                self._changed.notify()
         else:
             self._is_ended = True
 
@@ -200,7 +218,7 @@ def _guarded(job: str | None, work: Callable[[], OutcomeT]) -> OutcomeT | Failed
 def serve(channel: Channel, root: Path) -> None:
     """Run the jobs that come in, one by one."""
     # Here and not above: torch takes seconds, and the add-on must see the first message at once.
-    from backend.devices import choose_device, device_name, make_repeatable, memory
+    from backend.devices import choose_device, device_name, held_memory, make_repeatable, memory
     from backend.service import Service
 
     make_repeatable()
@@ -210,7 +228,10 @@ def serve(channel: Channel, root: Path) -> None:
 
     def tell_memory() -> None:
         free, total = memory(device)
-        channel.send(Ready(device=kind, device_name=name, free_bytes=free, total_bytes=total))
+        held = held_memory(device)
+        channel.send(
+            Ready(device=kind, device_name=name, free_bytes=free, total_bytes=total, held_bytes=held)
+        )
 
     def leave_memory() -> None:
         service.release()
@@ -221,7 +242,7 @@ def serve(channel: Channel, root: Path) -> None:
             return service.run(submit, on_event)
 
     tell_memory()
-    while (submit := channel.next_job(idle_s=IDLE_S, on_idle=leave_memory)) is not None:
+    while submit := channel.next_job(idle_s=IDLE_S, on_idle=leave_memory, on_ask=tell_memory):
         channel.end_job(run_job(submit, run, channel))
         tell_memory()
 

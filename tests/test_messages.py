@@ -61,6 +61,7 @@ requests = spec(
 commands = st.one_of(
     spec(protocol.Submit, job=texts, folder=texts, request=requests),
     spec(protocol.Cancel, job=texts),
+    spec(protocol.AskMemory),
     spec(protocol.Shutdown),
 )
 failures = spec(protocol.Failed, job=st.none() | texts, code=texts, message=texts, action=texts)
@@ -73,6 +74,7 @@ events = st.one_of(
         device_name=texts,
         free_bytes=numbers,
         total_bytes=numbers,
+        held_bytes=numbers,
     ),
     spec(protocol.Progress, job=texts, stage=stages, step=numbers, total=numbers, preview=st.none() | texts),
     spec(protocol.StageDone, job=texts, stage=stages, paths=paths, seconds=seconds, reused=st.booleans()),
@@ -85,7 +87,11 @@ steps = spec(
     installation.Step, title=texts, number=numbers, count=numbers, done=numbers, total=numbers, text=texts
 )
 install_events = st.one_of(
-    steps, spec(installation.Installed, text=texts, seconds=seconds), failures, cancellations
+    steps,
+    spec(installation.Installed, text=texts, seconds=seconds),
+    spec(installation.Damaged, problems=paths),
+    failures,
+    cancellations,
 )
 
 

@@ -109,6 +109,23 @@ class ONE2345_OT_repair(WhenIdle, bpy.types.Operator):
         timer.start()
 
 
+class ONE2345_OT_verify(WhenIdle, bpy.types.Operator):
+    """Check every package and model by its checksum; nothing is changed or downloaded"""
+
+    bl_idname = "one2345.verify"
+    bl_label = "Verify"
+
+    def execute(self, context: bpy.types.Context) -> "Returned":
+        """Start the installer."""
+        return reported(self, lambda: self._start(context))
+
+    def _start(self, context: bpy.types.Context) -> None:
+        state.verify(root_of(context))
+        timer.start()
+        if bpy.app.background and INSTALLATION.phase in (Phase.BROKEN, Phase.FAILED):
+            raise SetupError(INSTALLATION.message)
+
+
 class ONE2345_OT_cancel_install(bpy.types.Operator):
     """Stop the installer; what it downloaded is kept"""
 
@@ -260,6 +277,7 @@ CLASSES = (
     ONE2345_OT_install,
     ONE2345_OT_install_from_folder,
     ONE2345_OT_repair,
+    ONE2345_OT_verify,
     ONE2345_OT_cancel_install,
     ONE2345_OT_uninstall,
     ONE2345_OT_move_data,

@@ -52,12 +52,15 @@ def draw(context: bpy.types.Context, layout: bpy.types.UILayout, root: Path) -> 
             context, box, "This zip brings no installer: choose a Python environment above.", icon="INFO"
         )
         return
-    draw_text(context, box, INSTALLATION.message or _TEXTS.get(phase, ""), icon=_ICONS[phase])
+    for text in INSTALLATION.problems or [INSTALLATION.message or _TEXTS.get(phase, "")]:
+        draw_text(context, box, text, icon=_ICONS[phase])
     if phase in _BUTTONS:
         _draw_first_install(context, box, root, text=_BUTTONS[phase])
     if phase in (Phase.READY, Phase.BROKEN, Phase.FAILED):
         row = box.row(align=True)
+        row.operator(operators.ONE2345_OT_verify.bl_idname)
         row.operator(operators.ONE2345_OT_repair.bl_idname)
+        row = box.row(align=True)
         row.operator(operators.ONE2345_OT_move_data.bl_idname)
         row.operator(operators.ONE2345_OT_uninstall.bl_idname)
     row = box.row(align=True)

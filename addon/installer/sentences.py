@@ -24,6 +24,7 @@ STEPS = (
     "Moving",
     "Downloading the model",
     "Checking the model",
+    "Checking the models",
     "Removing the model",
     "Copying the model",
     "unpacking",
@@ -51,6 +52,7 @@ SENTENCES = (
     "{model}: {count} files fetched",
     "{model} was there already",
     "Stopped; what was downloaded is kept",
+    "Everything is as it should be",
 )
 """How work ends well."""
 
@@ -108,6 +110,13 @@ FAULTS = (
     "The disk is full: {path} cannot be written; free some space and run the job again",
     "{path} cannot be written ({reason}); choose another place",
     "An unexpected fault ({reason}); the log tells more",
+    "Nothing is installed in {path}; click Install",
+    "The environment is gone or was never finished; click Repair",
+    "The packages are those of another version of One2345; click Update",
+    "The package {name} is damaged; click Repair",
+    "{file} of {model} is missing or damaged; click Repair",
+    "{file} of {model} is missing or damaged; download it again",
+    "{file} of {model} is missing or damaged; install the extension again",
 )
 """How it ends otherwise."""
 

@@ -1,8 +1,9 @@
 """The installation of the backend, as one object: what is there, what goes on, what went wrong.
 
     INSTALLATION.look(root)          what is there, when nothing goes on
-    start(root, ...)                 install; also repair(root), uninstall(root, parts), move(root, target)
-    INSTALLATION.phase, .step, .fraction, .message, .log_path
+    start(root, ...)                 install; also verify(root), repair(root), uninstall(root, parts),
+                                     move(root, target)
+    INSTALLATION.phase, .step, .fraction, .message, .problems, .log_path
     INSTALLATION.poll()              moves it on; a timer calls it, a script in a loop
     cancel()
 
@@ -96,6 +97,8 @@ class Installation:
         """The step that goes on, or the last one of what has ended."""
         self.message = ""
         """How the last work ended, in a sentence."""
+        self.problems: list[str] = []
+        """What the last look at the files has found wrong, a sentence each."""
         self.log_path: Path | None = None
         self.moved_to: Path | None = None
         """Where the data root was moved to, once it was."""
@@ -105,6 +108,8 @@ class Installation:
         self._end: installation.InstallEvent | None = None
         self._kill_at = _NEVER
         self._seen: tuple[Path, object] | None = None
+        self._kept: Phase | None = None
+        """What the last work found out, which stays until what it has seen is another."""
 
     @property
     def is_busy(self) -> bool:
@@ -129,11 +134,13 @@ class Installation:
         return min(1.0, self.step.done / self.step.total) if self.step and self.step.total else 0.0
 
     def look(self, root: Path) -> Phase:
-        """Find out what a data root holds; while something goes on, and after a failure, that stays."""
+        """Find out what a data root holds; while something goes on, and after bad news, that stays."""
         state = installed_state(root)
         seen = (root, state)
-        if self.is_busy or (self.phase is Phase.FAILED and seen == self._seen):
+        if self.is_busy or (self.phase is self._kept and seen == self._seen):
             return self.phase
+        if self._kept is not None:
+            self._kept, self.problems, self.message = None, [], ""
         self._seen = seen
         if state is None:
             self._move(Phase.ABSENT)
@@ -163,6 +170,7 @@ class Installation:
         self._channel = Channel(process, installation.decode_event)
         self._root, self._target, self.moved_to = root, target, None
         self._end, self.step, self.message = None, None, ""
+        self.problems, self._kept = [], None
         self._kill_at = _NEVER
         self._move(Phase.WORKING)
 
@@ -214,19 +222,22 @@ class Installation:
         self._channel = None
         match self._end:
             case installation.Installed(text=text):
-                self.message, has_failed = translated(text), False
+                self.message = translated(text)
                 self.moved_to = self._target
+            case installation.Damaged(problems=problems):
+                self.problems = [f"{translated(text)}." for text in problems]
+                self.message, self._kept = " ".join(self.problems), Phase.BROKEN
             case protocol.Cancelled():
-                self.message, has_failed = tr("Stopped. Install goes on where it was."), False
+                self.message = tr("Stopped. Install goes on where it was.")
             case protocol.Failed(message=message):
-                self.message, has_failed = f"{translated(message)}.", True
+                self.message, self._kept = f"{translated(message)}.", Phase.FAILED
             case _:
                 is_asked = self.phase is Phase.STOPPING
                 tail = log_tail(self.log_path) if self.log_path else []
                 self.message = tr("Stopped.") if is_asked else str(diagnose(channel.process.returncode, tail))
-                has_failed = not is_asked
-        if has_failed:
-            self._move(Phase.FAILED)
+                self._kept = None if is_asked else Phase.FAILED
+        if self._kept is not None:
+            self._move(self._kept)
             self._seen = (self._root, installed_state(self._root))
         else:
             self._move(Phase.ABSENT)
@@ -254,6 +265,11 @@ def start(root: Path, request: Request | None = None) -> None:
 def repair(root: Path, kit: Path | None = None) -> None:
     """Check what is there file by file and make the environment anew; what is whole is not fetched again."""
     INSTALLATION.run(root, Request(kit=kit, is_repair=True).arguments())
+
+
+def verify(root: Path) -> None:
+    """Check what is there file by file, and change nothing; `INSTALLATION.problems` tells what is wrong."""
+    INSTALLATION.run(root, ["verify"])
 
 
 def uninstall(root: Path, parts: Sequence[str]) -> None:

@@ -97,6 +97,13 @@ TEXTS: Mapping[str, str] = {
     "Quick look: 10 000 faces, 512 px texture": "快速预览：10 000 面，512 像素纹理",
     "Balanced: 20 000 faces, 1024 px texture": "均衡：20 000 面，1024 像素纹理",
     "Slow: most steps, 50 000 faces, 2048 px texture": "较慢：步数最多，50 000 面，2048 像素纹理",
+    "{preset} takes {needed} GiB of GPU memory, {free} are free": (
+        "{preset}需要 {needed} GiB 显存，空闲 {free} GiB"
+    ),
+    "Use {preset}": "改用{preset}",
+    "Free Memory": "释放内存",
+    "Choose the best quality that fits the graphics card's memory": "选择显存足够的最高质量",
+    "Choose Quality": "选择质量",
     "Choose a picture first": "请先选择图片",
     "Generate 3D": "生成 3D",
     "Generate 3D from Image": "从图像生成 3D",
@@ -180,6 +187,7 @@ TEXTS: Mapping[str, str] = {
         "One2345 使用自带的软件包，尚未安装。"
     ),
     "Repair": "修复",
+    "Verify": "检查",
     "Update": "更新",
     "Uninstall": "卸载",
     "Open Views": "打开视图",

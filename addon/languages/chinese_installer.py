@@ -16,6 +16,7 @@ TEXTS: Mapping[str, str] = {
     "Moving": "移动",
     "Downloading the model": "下载模型",
     "Checking the model": "检查模型",
+    "Checking the models": "正在检查模型",
     "Removing the model": "移除模型",
     "Copying the model": "复制模型",
     "unpacking": "解压",
@@ -119,6 +120,20 @@ TEXTS: Mapping[str, str] = {
     "This zip brings no installer; take the zip that is made for this system": (
         "此压缩包不含安装程序；请使用适用于本系统的压缩包"
     ),
+    "Everything is as it should be": "一切正常",
+    "Nothing is installed in {path}; click Install": "{path} 中没有安装任何内容；请点击安装",
+    "The environment is gone or was never finished; click Repair": "环境不存在或未完成；请点击修复",
+    "The packages are those of another version of One2345; click Update": (
+        "这些软件包属于 One2345 的另一个版本；请点击更新"
+    ),
+    "The package {name} is damaged; click Repair": "软件包 {name} 已损坏；请点击修复",
+    "{file} of {model} is missing or damaged; click Repair": "{model} 的 {file} 缺失或已损坏；请点击修复",
+    "{file} of {model} is missing or damaged; download it again": (
+        "{model} 的 {file} 缺失或已损坏；请重新下载"
+    ),
+    "{file} of {model} is missing or damaged; install the extension again": (
+        "{model} 的 {file} 缺失或已损坏；请重新安装扩展"
+    ),
     "{name} cannot be started ({reason}); click Repair": "无法启动 {name}（{reason}）；请点击修复",
     "The extension's installer is damaged; install the extension again": (
         "扩展的安装程序已损坏；请重新安装扩展"
@@ -206,6 +221,9 @@ TEXTS: Mapping[str, str] = {
     "Take a model over from a folder that holds its files": "从包含其文件的文件夹导入模型",
     "Check every file and make the environment anew; only what is damaged is downloaded again": (
         "检查每个文件并重建环境；只重新下载损坏的部分"
+    ),
+    "Check every package and model by its checksum; nothing is changed or downloaded": (
+        "按校验和检查每个软件包和模型；不更改也不下载任何内容"
     ),
     "Download and install what One2345 computes with": "下载并安装 One2345 计算所需的内容",
     "Downloads that were kept": "保留的下载内容",

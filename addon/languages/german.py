@@ -109,6 +109,15 @@ TEXTS: Mapping[str, str] = {
     "Slow: most steps, 50 000 faces, 2048 px texture": (
         "Langsam: die meisten Schritte, 50 000 Flächen, Textur mit 2048 px"
     ),
+    "{preset} takes {needed} GiB of GPU memory, {free} are free": (
+        "{preset} braucht {needed} GiB Grafikspeicher, {free} sind frei"
+    ),
+    "Use {preset}": "{preset} nehmen",
+    "Free Memory": "Speicher freigeben",
+    "Choose the best quality that fits the graphics card's memory": (
+        "Die beste Qualität wählen, die in den Speicher der Grafikkarte passt"
+    ),
+    "Choose Quality": "Qualität wählen",
     "Choose a picture first": "Wähle zuerst ein Bild",
     "Generate 3D": "3D erzeugen",
     "Generate 3D from Image": "3D aus Bild erzeugen",
@@ -210,6 +219,7 @@ TEXTS: Mapping[str, str] = {
         "One2345 rechnet mit eigenen Paketen, die noch nicht installiert sind."
     ),
     "Repair": "Reparieren",
+    "Verify": "Prüfen",
     "Update": "Aktualisieren",
     "Uninstall": "Deinstallieren",
     "Open Views": "Ansichten öffnen",

@@ -16,6 +16,7 @@ TEXTS: Mapping[str, str] = {
     "Moving": "Verschiebt",
     "Downloading the model": "Lädt das Modell herunter",
     "Checking the model": "Prüft das Modell",
+    "Checking the models": "Prüft die Modelle",
     "Removing the model": "Entfernt das Modell",
     "Copying the model": "Kopiert das Modell",
     "unpacking": "packt aus",
@@ -134,6 +135,26 @@ TEXTS: Mapping[str, str] = {
     "This zip brings no installer; take the zip that is made for this system": (
         "Diese Zip-Datei bringt keinen Installierer mit; die nehmen, die für dieses System gemacht ist"
     ),
+    "Everything is as it should be": "Alles ist, wie es sein soll",
+    "Nothing is installed in {path}; click Install": (
+        "In {path} ist nichts installiert; auf Installieren klicken"
+    ),
+    "The environment is gone or was never finished; click Repair": (
+        "Die Umgebung ist fort oder wurde nie fertig; auf Reparieren klicken"
+    ),
+    "The packages are those of another version of One2345; click Update": (
+        "Die Pakete sind die einer anderen Version von One2345; auf Aktualisieren klicken"
+    ),
+    "The package {name} is damaged; click Repair": "Das Paket {name} ist beschädigt; auf Reparieren klicken",
+    "{file} of {model} is missing or damaged; click Repair": (
+        "{file} von {model} fehlt oder ist beschädigt; auf Reparieren klicken"
+    ),
+    "{file} of {model} is missing or damaged; download it again": (
+        "{file} von {model} fehlt oder ist beschädigt; noch einmal herunterladen"
+    ),
+    "{file} of {model} is missing or damaged; install the extension again": (
+        "{file} von {model} fehlt oder ist beschädigt; die Erweiterung noch einmal installieren"
+    ),
     "{name} cannot be started ({reason}); click Repair": (
         "{name} lässt sich nicht starten ({reason}); auf Reparieren klicken"
     ),
@@ -249,6 +270,9 @@ TEXTS: Mapping[str, str] = {
     ),
     "Check every file and make the environment anew; only what is damaged is downloaded again": (
         "Jede Datei prüfen und die Umgebung neu machen; nur Beschädigtes wird neu geladen"
+    ),
+    "Check every package and model by its checksum; nothing is changed or downloaded": (
+        "Jedes Paket und Modell mit seiner Prüfsumme vergleichen; nichts wird geändert oder geladen"
     ),
     "Download and install what One2345 computes with": (
         "Herunterladen und installieren, womit One2345 rechnet"

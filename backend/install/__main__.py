@@ -1,6 +1,7 @@
 """`python -m backend.install`: makes the backend's environment. Runs with any Python from 3.11 on.
 
     python -m backend.install install --root FOLDER [--kit FOLDER] [--repair]
+    python -m backend.install verify --root FOLDER
     python -m backend.install uninstall --root FOLDER environment cache models
     python -m backend.install move --root FOLDER --to FOLDER
     python -m backend.install models --root FOLDER download|verify|remove|import NAME [--from FOLDER]
@@ -21,6 +22,8 @@ from backend.install.model_actions import TITLES as MODEL_TITLES
 from backend.install.model_actions import Action, run_action
 from backend.install.options import Options
 from backend.install.reporter import Reporter
+from backend.install.verifying import TITLES as VERIFYING
+from backend.install.verifying import verify
 from backend.install.work import install, titles
 from backend.installation import Installed, InstallEvent
 from backend.protocol import Cancelled, Failed, ProtocolError
@@ -44,6 +47,10 @@ def main(arguments: Sequence[str]) -> int:
             chosen = _install_options(options)
             reporter = Reporter(sink, titles(chosen))
             return _run(reporter, options.root, lambda: install(chosen, reporter))
+        if options.command == "verify":
+            checked = Options(root=options.root.resolve())
+            reporter = Reporter(sink, VERIFYING)
+            return _run(reporter, options.root, lambda: verify(checked, reporter))
         if options.command == "uninstall":
             reporter = Reporter(sink, [REMOVING])
             return _run(reporter, options.root, lambda: uninstall(options.root, options.parts, reporter))
@@ -54,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         return _run(reporter, options.root, lambda: move(options.root, options.to, reporter))
 
 
-def _run(reporter: Reporter, root: Path, work: Callable[[], Installed]) -> int:
+def _run(reporter: Reporter, root: Path, work: Callable[[], InstallEvent]) -> int:
     """Do the work while no other Blender does such work in this data root; tell how it ended."""
     reporter.listen()
 
@@ -114,6 +121,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     installing.add_argument("--repair", action="store_true", help="check what is there, then make it anew")
     installing.add_argument("--models", nargs="*", default=["u2net"])
     installing.add_argument("--no-test", action="store_true", help="leave out the small job at the end")
+    verifying = commands.add_parser("verify", help="check packages and models; changes nothing")
     removing = commands.add_parser("uninstall", help="remove parts; jobs stay")
     removing.add_argument("parts", nargs="+", choices=PARTS)
     moving = commands.add_parser("move", help="move models, jobs and cache to another data root")
@@ -124,7 +132,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     models.add_argument("--from", dest="source", type=Path, help="the folder to import from")
     models.add_argument("--accept-licence", action="store_true", help="its terms were read and accepted")
     models.add_argument("--kit", type=Path, help="take it from a folder of build.py offline")
-    for command in (installing, removing, moving, models):
+    for command in (installing, verifying, removing, moving, models):
         command.add_argument("--root", type=Path, required=True, help="the data root")
     return parser.parse_args(arguments)
 

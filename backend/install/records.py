@@ -12,6 +12,12 @@ from backend.storage import long_path
 log = logging.getLogger(__name__)
 
 
+def damaged_in_environment(environment: Path, on_package: Callable[[int, int], None]) -> list[str]:
+    """`damaged_packages` of an environment, wherever its system keeps them."""
+    places = [*environment.glob("lib/python*/site-packages"), *environment.glob("Lib/site-packages")]
+    return [name for place in places for name in damaged_packages(place, on_package)]
+
+
 def damaged_packages(site_packages: Path, on_package: Callable[[int, int], None]) -> list[str]:
     """Names of packages with a file that is missing or changed.
 

@@ -15,7 +15,7 @@ from backend.errors import InstallError, NetworkError, One2345Error
 from backend.install.model_actions import Action, download
 from backend.install.options import WANTED_PYTHON, Options
 from backend.install.plan import Plan, check_disk, make_plan
-from backend.install.records import damaged_packages
+from backend.install.records import damaged_in_environment
 from backend.install.reporter import PackageWatch, Reporter
 from backend.install.testing import check_imports, run_small_job
 from backend.installation import (
@@ -96,13 +96,13 @@ def install(options: Options, reporter: Reporter) -> Installed:
 def _forget_damaged(uv: Uv, before: State, reporter: Reporter) -> None:
     """Drop damaged packages from the cache too, whose files are the environment's own."""
     reporter.begin(OLD)
-    environment = uv.root / ENVIRONMENTS / before.environment
-    places = [*environment.glob("lib/python*/site-packages"), *environment.glob("Lib/site-packages")]
-    for place in places:
-        names = damaged_packages(place, lambda done, total: reporter.advance(done, total=total))
-        if names:
-            log.info("damaged packages: %s", ", ".join(names))
-            uv.run(["cache", "clean", *names], Watch())
+    names = damaged_in_environment(
+        uv.root / ENVIRONMENTS / before.environment,
+        lambda done, total: reporter.advance(done, total=total),
+    )
+    if names:
+        log.info("damaged packages: %s", ", ".join(names))
+        uv.run(["cache", "clean", *names], Watch())
 
 
 def _new_folder(plan: Plan, before: State | None, options: Options) -> Path:

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from backend.errors import ConfigError, WeightsError
 from backend.geometry.cameras import RIGS, STARTER_RIG, ViewRig
 from backend.models.component_layout import INDEX_FILE, has_layout, read_config, tensor_files
+from backend.models.store import SUMS_FILE, read_sums
 from backend.models.weights import checksum, config_from_dict, weight_files
 from backend.models.zero123_published import PIPELINES, PROJECTIONS
 from backend.protocol import Engine
@@ -31,7 +32,6 @@ ENGINE_NETWORKS: Mapping[Engine, tuple[str, ...]] = MappingProxyType(
 )
 """What each engine needs; One-2-3-45 draws with the volume that the six-view network has learned."""
 FREE_LICENCES = ("Apache-2.0", "MIT")
-SUMS_FILE = "SHA256SUMS"
 MATTING_FILE = "u2net.onnx"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -146,18 +146,12 @@ def _sealed_checksum(folder: Path, files: list[Path]) -> str:
     seal = folder / SUMS_FILE
     if not seal.is_file():
         return checksum(files)
-    known, sealed_ns = _sealed(seal), seal.stat().st_mtime_ns
+    known, sealed_ns = read_sums(seal), seal.stat().st_mtime_ns
     parts = []
     for file in files:
         digest = known.get(file.relative_to(folder).as_posix(), "")
         parts.append(digest if digest and file.stat().st_mtime_ns <= sealed_ns else checksum([file]))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _sealed(seal: Path) -> dict[str, str]:
-    """Checksums by the files' names."""
-    lines = seal.read_text("utf-8").splitlines()
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def how_to_get(weights: WeightSet) -> str:
@@ -289,7 +283,7 @@ def write_checksums(folder: Path) -> Path:
 def verify(folder: Path) -> list[str]:
     """What is wrong with a set's files, one sentence each; empty when all is well."""
     try:
-        wanted = _sealed(folder / SUMS_FILE)
+        wanted = read_sums(folder / SUMS_FILE)
     except OSError:
         return [f"{folder} has no {SUMS_FILE}; its files cannot be checked"]
     problems = [f"{name} is missing" for name in wanted if not (folder / name).is_file()]

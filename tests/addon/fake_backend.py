@@ -52,8 +52,18 @@ def commands():
         yield json.loads(line)
 
 
+def awaited(kinds):
+    """The next command of these kinds; whoever asks for memory on the way is told that it has become less."""
+    for command in commands():
+        if command["type"] == "ask_memory":
+            ready(free_gib=1)
+        elif command["type"] in kinds:
+            return command
+    return None
+
+
 def next_command(kind):
-    command = next((command for command in commands() if command["type"] in (kind, "shutdown")), None)
+    command = awaited((kind, "shutdown"))
     if command is None or command["type"] == "shutdown":
         sys.exit(0)
     return command

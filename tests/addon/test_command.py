@@ -43,6 +43,7 @@ def test_generate_writes_the_mesh_of_the_job(run, picture, tmp_path, subject):
 
 
 INSTALLERS = {
+    "finds": 'send(type="damaged", problems=["The package torch is damaged; click Repair", "It is gone"])',
     "works": 'send(type="installed", text="All is well", seconds=1.0)',
     "fails": 'send(type="failed", job=None, code="network", message="The connection broke off")',
 }
@@ -50,7 +51,7 @@ INSTALLERS = {
 
 @pytest.fixture
 def install(told, tmp_path, monkeypatch):
-    """Runs the command that installs, with a script in place of the installer."""
+    """Runs a command of the installation, with a script in place of the installer."""
     (tmp_path / "kit" / "wheels").mkdir(parents=True)
     monkeypatch.setattr(installer_state, "can_install", lambda: True)
     monkeypatch.setattr(installer_state, "INSTALLATION", installer_state.Installation())
@@ -68,29 +69,42 @@ def install(told, tmp_path, monkeypatch):
             return real(replace(wanted, arguments=(str(script), *wanted.arguments[2:])))
 
         monkeypatch.setattr(installer_state, "start_process", stand_in)
-        return told("install", *arguments)
+        return told(*arguments)
 
     return run
 
 
 def test_install_tells_its_steps_and_its_end(install, tmp_path):
-    status, out, err = install("works", "--from", tmp_path / "kit", "--json")
+    status, out, err = install("works", "install", "--from", tmp_path / "kit", "--json")
     assert (status, json.loads(out)) == (0, {"ok": True, "message": "All is well"})
     assert err == f"install --kit {tmp_path / 'kit'} (1/2)\n"
 
 
 def test_an_install_that_fails_says_why(install, tmp_path):
-    status, _, err = install("fails", "--from", tmp_path / "kit", "--repair")
+    status, _, err = install("fails", "install", "--from", tmp_path / "kit", "--repair")
     assert status == 1
     assert err.splitlines()[-1] == "error: The connection broke off."
 
 
 def test_install_goes_online_only_when_blender_may(install, tmp_path):
     assert not bpy.app.online_access
-    status, _, err = install("works")
+    status, _, err = install("works", "install")
     assert status == 1
     assert "online access is off" in err
-    assert "holds no packages" in install("works", "--from", tmp_path)[2]
+    assert "holds no packages" in install("works", "install", "--from", tmp_path)[2]
+
+
+def test_verify_says_that_all_is_well(install):
+    status, out, err = install("works", "verify", "--json")
+    assert (status, json.loads(out)) == (0, {"ok": True, "message": "All is well"})
+    assert err.startswith("verify --root ")
+
+
+def test_verify_tells_each_fault_in_a_line(install):
+    status, out, err = install("finds", "verify", "--json")
+    faults = ["The package torch is damaged; click Repair.", "It is gone."]
+    assert (status, json.loads(out)) == (1, {"ok": False, "problems": faults})
+    assert err.splitlines()[1:] == [f"error: {fault}" for fault in faults]
 
 
 def test_generate_writes_a_blend_file_with_the_object(run, picture, tmp_path):

@@ -3,7 +3,7 @@
 import bpy
 import pytest
 
-from tests.addon.extension import client, jobs
+from tests.addon.extension import client, jobs, rows
 
 pytestmark = pytest.mark.blender
 
@@ -24,6 +24,14 @@ def test_generate_ends_with_the_object_in_the_scene(enabled, make_python, pictur
     assert (obj["one2345_seed"], obj["one2345_preset"]) == (7, "draft")
     assert obj["one2345_weights_licence"] == "Apache-2.0"
     assert obj["one2345_image"] == str(picture)
+
+
+def test_a_job_that_is_waited_for_is_listed(enabled, make_python, picture):
+    """Nothing redraws the list meanwhile."""
+    use(enabled, make_python, "works")
+    bpy.ops.one2345.generate(filepath=str(picture))
+    listed = [row.job for row in getattr(bpy.context.window_manager, rows.ROWS)]
+    assert listed == [jobs.recent()[0].id]
 
 
 def test_settings_that_are_not_given_come_from_the_scene(enabled, make_python, picture):

@@ -18,6 +18,7 @@ send(type="step", title="Two", number=2, count=2, done=1, total=2)
 send(type="installed", text="All is well", seconds=1.0)
 """,
     "fails": 'send(type="failed", job=None, code="network", message="The connection broke off; try again")',
+    "finds": 'send(type="damaged", problems=["The package torch is damaged; click Repair"])',
     "dies": 'sys.stderr.write("ModuleNotFoundError: no such thing\\n"); sys.exit(3)',
     "noisy": """
 sys.stdout.write("not a message\\n{}\\n[\\n"); sys.stdout.flush()
@@ -98,6 +99,15 @@ def test_a_failure_stays_until_something_changes(run, tmp_path):
     assert item.message == "The connection broke off; try again."
     assert item.look(tmp_path / "data") is Phase.FAILED
     assert item.look(tmp_path / "other") is Phase.ABSENT
+
+
+def test_what_a_look_finds_wrong_stays_until_something_changes(run, tmp_path):
+    item = run("finds")
+    until(item, lambda: not item.is_busy)
+    assert item.phase is item.look(tmp_path / "data") is Phase.BROKEN
+    assert item.problems == ["The package torch is damaged; click Repair."]
+    assert item.look(tmp_path / "other") is Phase.ABSENT
+    assert item.problems == []
 
 
 def test_a_death_is_explained_from_the_log(run):
@@ -215,6 +225,14 @@ def test_nothing_is_downloaded_while_blender_is_offline(enabled, monkeypatch):
             operator()
     with pytest.raises(RuntimeError, match="online access is off"):
         bpy.ops.one2345.download_model(name="u2net")
+
+
+@pytest.mark.blender
+def test_verify_needs_no_network_and_tells_what_is_missing(enabled, tmp_path, request):
+    request.addfinalizer(installer_state.INSTALLATION.__init__)
+    with pytest.raises(RuntimeError, match=r"Nothing is installed in .*data; click Install"):
+        bpy.ops.one2345.verify()
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["install.lock", "logs"]
 
 
 @pytest.mark.blender

@@ -1,5 +1,6 @@
 """What the panels show in each state, drawn into a layout that records and checks every call."""
 
+import importlib
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,8 +9,10 @@ import bpy
 import pytest
 
 from tests.addon.extension import (
+    PACKAGE,
     client,
     drawing,
+    installer_state,
     jobs,
     menus,
     panel,
@@ -22,6 +25,8 @@ from tests.addon.extension import (
     status_bar,
     ticking,
 )
+
+section = importlib.import_module(f"{PACKAGE}.addon.installer.section")
 
 pytestmark = [pytest.mark.blender, pytest.mark.usefixtures("enabled")]
 
@@ -247,7 +252,7 @@ def test_the_import_panel_offers_place_and_size():
 def test_the_backend_panel_tells_state_device_and_memory_as_it_is(enabled, make_python, running, session):
     enabled.python = str(make_python("works"))
     assert "Not running" in texts(panel_settings.ONE2345_PT_backend)
-    job = running("works", lambda job: session.client.ready is not None)
+    job = running("works --pace 0.05", lambda job: session.client.ready is not None)
     assert "Working: Fake device" in texts(panel_settings.ONE2345_PT_backend)
     assert "Memory: 3.0 of 4.0 GiB free" in texts(panel_settings.ONE2345_PT_backend)
     poll_until(lambda: not job.is_open and session.client.ready.free_bytes < 3 << 30)
@@ -308,3 +313,21 @@ def test_another_add_on_that_sets_the_status_text_does_not_put_us_out():
     status_bar.redraw()
     assert status_bar.draw in bpy.types.STATUSBAR_HT_header.draw._draw_funcs
     bpy.types.STATUSBAR_HT_header.draw = drawn_before
+
+
+def test_an_installation_can_be_verified_beside_repair(monkeypatch, tmp_path):
+    monkeypatch.setattr(section.INSTALLATION, "look", lambda root: installer_state.Phase.READY)
+    recorder = Recorder()
+    section.draw(bpy.context, recorder, tmp_path)
+    buttons = [value for kind, value in recorder.calls if kind == "operator"]
+    assert buttons[:2] == ["one2345.verify", "one2345.repair"]
+
+
+def test_each_fault_that_was_found_has_a_line_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setattr(section.INSTALLATION, "look", lambda root: installer_state.Phase.BROKEN)
+    monkeypatch.setattr(section.INSTALLATION, "problems", ["Torch is gone.", "The model is gone."])
+    recorder = Recorder()
+    section.draw(bpy.context, recorder, tmp_path)
+    labels = [value for kind, value in recorder.calls if kind == "label"]
+    assert labels[:2] == ["Torch is gone.", "The model is gone."]
+    assert ("operator", "one2345.repair") in recorder.calls

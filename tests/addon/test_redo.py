@@ -1,10 +1,13 @@
 """One view drawn anew by a click beside the views, while a job runs and after."""
 
+import json
+from pathlib import Path
+
 import bpy
 import numpy as np
 import pytest
 
-from tests.addon.extension import jobs, panel_rework, protocol, rework, views_sheet
+from tests.addon.extension import history, jobs, panel, panel_rework, protocol, rework, views_sheet
 from tests.addon.reworking import JOB, assets, job_folder, newest, png_pixels, result, sheet
 from tests.addon.test_panel import drawn, poll_until
 
@@ -46,9 +49,59 @@ def test_a_running_job_makes_room_for_one_with_the_view_drawn_anew(held):
     assert (new.folder / "views.png").read_bytes() == (held.folder / "views.png").read_bytes()
     assert not (new.folder / "occupancy.npz").exists()
     assert [job.title for job in jobs.open_jobs() if job is not held] == ["chair", "lamp"]
-    poll_until(lambda: held.state is jobs.JobState.CANCELLED and new.state is jobs.JobState.RUNNING)
+    poll_until(lambda: new.state is jobs.JobState.RUNNING)
     assert newest().title == "lamp"
-    assert held.can_continue
+
+
+def test_the_job_that_made_room_leaves_nothing_behind(held):
+    bpy.ops.one2345.redo_view(job=held.id, tile=3)
+    new = redone(3)
+    assert [job.title for job in jobs.recent()] == ["lamp", "chair"]  # at once, not when it has ended
+    waiting = [text for _, text in drawn(panel.ONE2345_PT_generate) if "Waiting" in str(text)]
+    assert waiting == ["chair  Waiting", "lamp  Waiting"]
+    poll_until(lambda: new.state is jobs.JobState.RUNNING)
+    assert held.id not in jobs.SESSION.jobs
+    assert not held.folder.exists()
+    assert [job.id for job in history.earlier_jobs(new.folder.parents[1], count=9)] == []
+
+
+def test_the_new_job_has_its_own_picture_and_mask(held, picture, tmp_path):
+    inputs = {"image": held.folder / "input.png", "mask": held.folder / "mask.png"}
+    for path in inputs.values():
+        path.write_bytes(picture.read_bytes())
+    stored = json.loads((held.folder / "request.json").read_text())
+    stored |= {name: str(path) for name, path in inputs.items()}
+    (held.folder / "request.json").write_text(json.dumps(stored))
+    bpy.ops.one2345.redo_view(job=held.id, tile=3)
+    new = redone(3)
+    poll_until(lambda: new.state is jobs.JobState.RUNNING)
+    for path in (new.request.image, new.request.mask):
+        assert path is not None
+        assert Path(path).parent == new.folder
+        assert Path(path).read_bytes() == picture.read_bytes()
+
+
+def test_a_job_that_was_continued_keeps_what_it_had_made(held):
+    held.is_first_run = False
+    bpy.ops.one2345.redo_view(job=held.id, tile=3)
+    poll_until(lambda: held.state is jobs.JobState.CANCELLED)
+    assert held in jobs.recent()
+    assert (held.folder / "views.png").is_file()
+
+
+def test_a_job_that_runs_again_is_no_first_run(held):
+    jobs.cancel(held.id)
+    poll_until(lambda: not held.is_open)
+    assert held.is_first_run
+    jobs.run_again(held.id, launch=rework.launch_from(bpy.context))
+    assert not held.is_first_run
+
+
+def test_a_job_that_is_done_before_it_hears_of_that_goes_as_well(held):
+    bpy.ops.one2345.redo_view(job=held.id, tile=3)
+    jobs._follow(protocol.Done(job=held.id, paths=(), report={}))
+    assert held.id not in jobs.SESSION.jobs
+    assert not held.wants_import
 
 
 def test_the_new_job_can_be_redone_at_once(held):
@@ -58,7 +111,9 @@ def test_the_new_job_can_be_redone_at_once(held):
     bpy.ops.one2345.redo_view(job=second.id, tile=5)
     third = redone(5)
     poll_until(lambda: third.state is jobs.JobState.RUNNING)
-    assert [job.state.value for job in (held, second)] == ["cancelled", "cancelled"]
+    assert [job.title for job in jobs.recent()] == ["lamp", "chair"]
+    assert held not in jobs.SESSION.jobs.values()
+    assert second not in jobs.SESSION.jobs.values()
 
 
 def test_a_finished_jobs_object_makes_room_for_the_new_one(result, job_folder):

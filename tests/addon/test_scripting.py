@@ -1,6 +1,8 @@
 """The functions for scripts, and every sample of docs/scripting.md."""
 
+import os
 import re
+import sys
 
 import bpy
 import pytest
@@ -83,12 +85,35 @@ def test_every_sample_of_the_guide_runs(ready, picture, number, tmp_path, monkey
     folder.mkdir()
     (folder / "chair.png").write_bytes(picture.read_bytes())
     monkeypatch.chdir(tmp_path)
+    write_blender(tmp_path / "bin" / "blender", ready)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     sample = SAMPLES[number].replace("bl_ext.user_default.one2345", PACKAGE)
     sample = sample.replace("/path/to", str(tmp_path)).replace(
         str(tmp_path / "chair.png"), str(folder / "chair.png")
     )
     exec(compile(sample, f"sample {number}", "exec"), {})
-    assert bpy.data.objects or list(tmp_path.glob("*.png"))
+    assert bpy.data.objects or list(tmp_path.glob("*.png")) or len(list(tmp_path.glob("*.glb"))) == 2
+
+
+def write_blender(path, preferences):
+    """A program that does what `blender --command one2345` does, in a process of its own."""
+    program = (
+        "import os, sys, bpy\n"
+        "from tests.addon.extension import PACKAGE, addon, command\n"
+        "entry = bpy.context.preferences.addons.new()\n"
+        "entry.module = PACKAGE\n"
+        "addon.register()\n"
+        f"entry.preferences.data_root = {preferences.data_root!r}\n"
+        f"entry.preferences.python = {preferences.python!r}\n"
+        "status = command.run(sys.argv[3:])\n"
+        "addon.unregister()\n"
+        "sys.stdout.flush()\n"
+        "os._exit(status)\n"
+    )
+    path.parent.mkdir()
+    path.with_suffix(".py").write_text(program)
+    path.write_text(f"#!/bin/sh\nPYTHONPATH='{ROOT}' exec '{sys.executable}' '{path}.py' \"$@\"\n")
+    path.chmod(0o755)
 
 
 def test_the_guide_has_samples():

@@ -14,6 +14,7 @@ from backend.lines import encode
 from backend.protocol import (
     PROTOCOL_VERSION,
     STAGE_FILES,
+    AskMemory,
     Cancel,
     Cancelled,
     Command,
@@ -117,6 +118,26 @@ def test_memory_is_told_anew_after_a_job(worker, submit):
     told = worker.event()
     assert isinstance(told, Ready)
     assert 0 < told.free_bytes < told.total_bytes
+
+
+def test_memory_is_told_when_asked_for(worker):
+    worker.send(AskMemory())
+    told = worker.event()
+    assert isinstance(told, Ready)
+    assert 0 < told.free_bytes < told.total_bytes
+    assert told.held_bytes == 0  # of a graphics card alone
+
+
+def test_memory_asked_for_during_a_job_is_told_once_at_its_end(worker, submit):
+    worker.send(submit)
+    worker.wait(Progress)
+    worker.send(AskMemory())
+    worker.wait(Done)
+    assert isinstance(worker.event(), Ready)
+    worker.send(submit)
+    worker.wait(Done)
+    assert not any(isinstance(event, Ready) for event in worker.seen)
+    assert isinstance(worker.event(), Ready)
 
 
 def test_bad_picture_fails_its_job_alone(worker, submit, tmp_path):
@@ -246,10 +267,32 @@ def test_memory_is_given_back_once_after_a_while_without_jobs(tmp_path):
             os.write(writing, encode(Submit(job="a", folder="/a", request=Request())))
 
         threading.Thread(target=channel.read, daemon=True).start()
-        submit = channel.next_job(idle_s=0.01, on_idle=on_idle)
+        submit = channel.next_job(idle_s=0.01, on_idle=on_idle, on_ask=lambda: calls.append("ask"))
         assert submit is not None
         assert (submit.job, calls) == ("a", ["idle"])
     # The pipe stays open: its end would end this process.
+
+
+def test_who_asks_for_memory_does_not_keep_networks_in_it(tmp_path):
+    """Asked for again and again, it is told each time, and given back all the same."""
+    reading, writing = os.pipe()
+    with (tmp_path / "events").open("wb") as sink:
+        channel = Channel(reading, sink)
+        calls = []
+
+        def on_ask():
+            calls.append("ask")
+            os.write(writing, encode(AskMemory()))
+
+        def on_idle():
+            calls.append("idle")
+            os.write(writing, encode(Submit(job="a", folder="/a", request=Request())))
+
+        threading.Thread(target=channel.read, daemon=True).start()
+        os.write(writing, encode(AskMemory()))
+        assert channel.next_job(idle_s=0.1, on_idle=on_idle, on_ask=on_ask) is not None
+        assert calls.count("idle") == 1
+        assert calls.count("ask") > 1
 
 
 def test_a_job_that_waits_its_turn_says_so_and_can_be_cancelled():
