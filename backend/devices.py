@@ -166,15 +166,16 @@ def memory_errors(stage: Stage, preset: Preset) -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not _is_memory(error):
+        if not is_out_of_memory(error):
             raise
         cheaper = lower(preset)
         advice = f"use the preset {cheaper}" if cheaper else "close other programs or use the device cpu"
         raise GpuMemoryError(f"Memory ran out in the stage {stage}; {advice}") from error
 
 
-def _is_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error of torch, warp or Python says that memory ran out."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error)
-    return "out of memory" in text or "can't allocate memory" in text
+    return any(words in text for words in ("out of memory", "can't allocate memory", "Failed to allocate"))

@@ -88,7 +88,8 @@ def run(job: Job, request: Request, resources: Resources, *, on_event: OnEvent, 
         job.write_report(report.data)
     if request.stop_after is Stage.TEXTURE:
         textured = read_textured_glb(job.path(Stage.TEXTURE))
-        write_thumbnail(textured, job.folder / THUMBNAIL_FILE, device=resources.device)
+        with memory_errors(Stage.TEXTURE, request.preset):
+            write_thumbnail(textured, job.folder / THUMBNAIL_FILE, device=resources.device)
     return report.data
 
 

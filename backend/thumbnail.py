@@ -1,5 +1,6 @@
 """A small picture of a finished mesh, for the add-on's history and Blender's asset browser."""
 
+import logging
 import math
 from pathlib import Path
 
@@ -9,10 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from backend.artifact_files import write_rgba
+from backend.devices import is_out_of_memory
 from backend.geometry.cameras import UNIT_RADIUS, Cameras, orbit_cameras
 from backend.geometry.meshes import Mesh, TexturedMesh
 from backend.geometry.render import render
 from backend.storage import part_of, put_in_place, writing_errors
+
+log = logging.getLogger(__name__)
 
 SIZE_PX = 256
 _AZIMUTH, _ELEVATION, _FOV = (math.radians(angle) for angle in (25.0, 20.0, 30.0))
@@ -35,16 +39,27 @@ def draw_thumbnail(
 
 
 def write_thumbnail(mesh: TexturedMesh, path: Path, *, device: torch.device | str = "cpu") -> None:
-    """Write the picture whole.
+    """Write the picture whole; it is drawn on the CPU where `device` has no room left.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
     """
     part = part_of(path)
-    picture = draw_thumbnail(mesh, device=device)
+    picture = _drawn_anywhere(mesh, torch.device(device))
     with writing_errors(path):
         write_rgba(picture, part)
         put_in_place(part, path)
+
+
+def _drawn_anywhere(mesh: TexturedMesh, device: torch.device) -> Float[Tensor, "4 h w"]:
+    try:
+        return draw_thumbnail(mesh, device=device)
+    except (RuntimeError, MemoryError) as error:
+        if device.type == "cpu" or not is_out_of_memory(error):
+            raise
+        log.warning("no room on the %s for the thumbnail, it is drawn on the CPU: %s", device.type, error)
+    # After the handler, so that nothing of the failed attempt is held.
+    return draw_thumbnail(mesh)
 
 
 def _camera(mesh: TexturedMesh) -> Cameras:

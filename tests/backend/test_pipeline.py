@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from backend import stage_rules
+from backend import stage_rules, thumbnail
 from backend.artifact_files import read_occupancy, write_occupancy
 from backend.errors import ArtifactError, Cancelled, GpuMemoryError, WeightsError
 from backend.geometry.glb_reader import read_glb, read_textured_glb
@@ -190,6 +190,15 @@ def test_full_graphics_card_names_the_lower_preset(tmp_path, request_, monkeypat
     cheapest = Request(image=request_.image, weights=request_.weights, preset=Preset.DRAFT)
     with pytest.raises(GpuMemoryError, match="close other programs"):
         run_job(tmp_path, cheapest)
+
+
+def test_memory_that_runs_out_at_the_thumbnail_is_told_as_such(folder, request_, monkeypatch):
+    def fail(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(thumbnail, "render", fail)
+    with pytest.raises(GpuMemoryError, match="texture; use the preset draft"):
+        run_job(folder, request_)
 
 
 @pytest.mark.parametrize("change", ["missing", "shape"])
