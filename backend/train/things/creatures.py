@@ -11,6 +11,7 @@ from backend.train.things.parts import (
     ball,
     box,
     chance,
+    cube,
     disc,
     frustum,
     mirrored,
@@ -180,7 +181,7 @@ def bird(draw: Random) -> list[Part]:
     parts.append(
         box((0, reach + 0.1, up - rise - 0.02), (width * 0.5, 0.2, 0.025), "second", turn=(tilt, 0, 0))
     )
-    side = [ball((size * 0.72, head[1] - size * 0.55, head[2] + size * 0.25), (size * 0.17,) * 3, "dark")]
+    side = [ball((size * 0.72, head[1] - size * 0.55, head[2] + size * 0.25), cube(size * 0.17), "dark")]
     foot = draw.choice(("beak", "dark"))
     side += [
         rod((width * 0.4, 0, 0), (width * 0.4, 0, up), 0.022, foot),
@@ -257,9 +258,9 @@ def person(draw: Random) -> list[Part]:
     sleeve = draw.choice(("main", "skin"))
     side = [
         rod((wide * 0.95, 0, shoulder - 0.08), hand, thick * 0.75, sleeve, top=0.7),
-        ball(hand, (thick * 0.75,) * 3, "skin"),
+        ball(hand, cube(thick * 0.75), "skin"),
     ]
-    side.append(ball((head * 0.34, -head * 0.82, neck + head * 0.12), (head * 0.1,) * 3, "dark"))
+    side.append(ball((head * 0.34, -head * 0.82, neck + head * 0.12), cube(head * 0.1), "dark"))
     parts += mirrored(side)
     if chance(draw, 0.25):
         parts.append(Part(frustum(1.7), (0, 0, hip), (wide * 1.9, wide * 1.6, -leg * 0.55), "main"))
@@ -300,7 +301,7 @@ def robot(draw: Random) -> list[Part]:
             (0, 0, up), (head * draw.uniform(0.9, 1.4), head, head), draw.choice(("main", "metal"))
         ),
         rod((0, 0, up), (0, 0, up + head * 1.8), 0.018, "metal"),
-        ball((0, 0, up + head * 1.8), (0.045,) * 3, "red"),
+        ball((0, 0, up + head * 1.8), cube(0.045), "red"),
         box((0, -head, up - head * 0.5), (head * 0.5, 0.025, head * 0.1), "dark"),
     ]
     parts += [

@@ -11,6 +11,7 @@ from backend.train.things.parts import (
     Profile,
     ball,
     chance,
+    cube,
     disc,
     frustum,
     hollow,
@@ -202,7 +203,7 @@ def hat(draw: Random) -> list[Part]:
         return [
             Part(DOME, (0, 0, 0), (radius, radius * 1.1, radius * 0.85), "main"),
             peak,
-            ball((0, 0, radius * 0.85), (0.035,) * 3, "second"),
+            ball((0, 0, radius * 0.85), cube(0.035), "second"),
         ]
     brim = radius * draw.uniform(1.4, 2.0)
     tall = draw.uniform(0.12, 0.3)

@@ -97,6 +97,11 @@ def box(
     return Part(CYLINDER, at, size, colour, section="square", turn=turn, lean=lean)
 
 
+def cube(size: Number) -> Vector:
+    """The same half size along every axis."""
+    return size, size, size
+
+
 def soft_box(at: Vector, size: Vector, colour: str, *, turn: Vector = (0.0, 0.0, 0.0)) -> Part:
     """A cushion."""
     return Part(rounded(0.35), at, size, colour, section="soft", turn=turn)

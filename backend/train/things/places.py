@@ -12,6 +12,7 @@ from backend.train.things.parts import (
     ball,
     box,
     chance,
+    cube,
     disc,
     frustum,
     hollow,
@@ -52,7 +53,7 @@ def house(draw: Random) -> list[Part]:
     x = draw.choice((0.0, wide * 0.4, -wide * 0.4))
     parts += [
         box((x, -deep, door), (0.11, 0.025, door), draw.choice(("wood", "second"))),
-        ball((x + 0.07, -deep - 0.03, door), (0.02,) * 3, "metal"),
+        ball((x + 0.07, -deep - 0.03, door), cube(0.02), "metal"),
     ]
     if chance(draw, 0.4):
         parts.append(box((x, -deep - 0.1, 0.03), (0.18, 0.14, 0.03), "stone"))
@@ -169,7 +170,7 @@ def tree(draw: Random) -> list[Part]:
                         spread * math.sin(k * 1.3) * 1.15,
                         trunk * 2 + 0.1 * (k % 3),
                     ),
-                    (0.06,) * 3,
+                    cube(0.06),
                     "red",
                 )
                 for k in range(6)

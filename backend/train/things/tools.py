@@ -10,6 +10,7 @@ from backend.train.things.parts import (
     ball,
     box,
     chance,
+    cube,
     disc,
     frustum,
     mirrored,
@@ -235,7 +236,7 @@ def guitar(draw: Random) -> list[Part]:
     else:
         parts += [box((0, front, z), (0.1, 0.02, 0.035), "metal") for z in (0.0, waist * 0.45)]
     for row in range(3):
-        parts += mirrored([ball((0.1, front + 0.02, end + 0.03 + 0.07 * row), (0.028,) * 3, "metal")])
+        parts += mirrored([ball((0.1, front + 0.02, end + 0.03 + 0.07 * row), cube(0.028), "metal")])
     for x in (-0.025, 0.0, 0.025):
         parts.append(
             box((x, front - 0.035, (end - low * 0.4) / 2), (0.004, 0.004, (end + low * 0.4) / 2), "metal")
