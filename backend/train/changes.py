@@ -22,6 +22,7 @@ class SourceConfig:
 
     Attributes:
         procedural: Of a procedural object.
+        families: Of a procedural object's being a thing of a family.
         combined: Of a scene of two or three meshes.
         turned: Of any rotation about the vertical; else it is within about 25 degrees.
         tilted: Of a tilt of up to 20 degrees.
@@ -34,6 +35,7 @@ class SourceConfig:
     """
 
     procedural: float = 0.3
+    families: float = 0.5
     combined: float = 0.08
     turned: float = 0.6
     tilted: float = 0.1
@@ -45,8 +47,10 @@ class SourceConfig:
     patterns: int = 330
 
     def __post_init__(self) -> None:
-        if not 0 <= self.procedural <= 1 or self.patterns < 1:
-            raise ConfigError(f"need a share of procedural objects in [0, 1] and patterns, got {self}")
+        if not (0 <= self.procedural <= 1 and 0 <= self.families <= 1) or self.patterns < 1:
+            raise ConfigError(
+                f"need a share of procedural objects and one of families in [0, 1] and patterns, got {self}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

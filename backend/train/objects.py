@@ -4,6 +4,7 @@ Everything depends on the seed alone. Legend: `p` parts, `v` vertices, `f` faces
 """
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +15,10 @@ from torch import Tensor
 from backend.errors import ConfigError
 from backend.train.bank import MeshBank, Textures, join_textures, mesh_bank, pack_textures, ranges
 from backend.train.changes import Changes, SourceConfig, bent, random_changes, unchanged
+from backend.train.families import random_families
 from backend.train.pack import RADIUS, group_weight, read_pack, stable_share
 from backend.train.patterns import pattern_bank
-from backend.train.procedural import random_compositions
+from backend.train.procedural import Compositions, random_compositions
 from backend.train.scenes import Scenes
 from backend.train.soup import Soup
 
@@ -80,7 +82,7 @@ class ObjectSource:
         if procedural < count:
             pieces.append(self._real(count - procedural, generator))
         if procedural > 0:
-            pieces.append(self._procedural(procedural, count - procedural, generator))
+            pieces += self._procedural(procedural, count - procedural, generator)
         return _soup(_joined(pieces), count)
 
     def _real(self, count: int, generator: torch.Generator) -> _Parts:
@@ -98,8 +100,19 @@ class ObjectSource:
         pattern = self._first_pattern + (parts.face_texture + first) % self.config.patterns
         return replace(parts, face_texture=torch.where(is_painted, pattern, parts.face_texture))
 
-    def _procedural(self, count: int, first_scene: int, generator: torch.Generator) -> _Parts:
-        made = random_compositions(count, self.config.patterns, generator)
+    def _procedural(self, count: int, first_scene: int, generator: torch.Generator) -> list[_Parts]:
+        """Things of families, then compositions of no kind."""
+        things = int((torch.rand(count, generator=generator) < self.config.families).sum())
+        patterns, pieces = self.config.patterns, []
+        if things > 0:
+            made = random_families(things, patterns, generator, turned=self.config.turned)
+            pieces.append(self._composed(made, first_scene))
+        if things < count:
+            made = random_compositions(count - things, patterns, generator)
+            pieces.append(self._composed(made, first_scene + things))
+        return pieces
+
+    def _composed(self, made: Compositions, first_scene: int) -> _Parts:
         solids, parts = made.primitives, len(made.scene)
         size = solids.vertices.shape[1] * solids.vertices.shape[2]
         linear = made.world_from_part[:, :, :3]
@@ -171,17 +184,13 @@ def _joined(pieces: list[_Parts]) -> _Parts:
     """Pieces with distinct scenes as one."""
     if len(pieces) == 1:
         return pieces[0]
-    first, second = pieces
-    return _Parts(
-        torch.cat([first.vertices, second.vertices]),
-        torch.cat([first.normals, second.normals]),
-        torch.cat([first.uv, second.uv]),
-        torch.cat([first.scene, second.scene]),
-        torch.cat([first.faces, second.faces + len(first.vertices)]),
-        torch.cat([first.face_texture, second.face_texture]),
-        torch.cat([first.face_part, second.face_part + len(first.colours)]),
-        torch.cat([first.colours, second.colours]),
-    )
+    vertices = [0, *accumulate(len(piece.vertices) for piece in pieces)]
+    parts = [0, *accumulate(len(piece.colours) for piece in pieces)]
+    shifted = [
+        replace(piece, faces=piece.faces + vertex, face_part=piece.face_part + part)
+        for piece, vertex, part in zip(pieces, vertices, parts, strict=False)
+    ]
+    return _Parts(*(torch.cat([getattr(piece, name) for piece in shifted]) for name in _Parts.__slots__))
 
 
 def _soup(parts: _Parts, count: int, *, normalise: bool = True) -> Soup:

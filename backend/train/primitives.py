@@ -60,21 +60,23 @@ def _circle(steps: int) -> Float[Tensor, " steps"]:
     return torch.cat([torch.linspace(0, 2 * math.pi, steps)[:-1], torch.zeros(1)])
 
 
-def _polyline(points: Float[Tensor, "n k 2"]) -> Float[Tensor, "n r 2"]:
-    """Points along polylines; corners fall on rows when ROWS - 1 is a multiple of the segments."""
-    segments = points.shape[1] - 1
-    at = torch.linspace(0, segments, ROWS)
-    first = at.long().clamp(max=segments - 1)
-    share = (at - first)[:, None]
+def _stations(segments: int) -> tuple[Int[Tensor, " r"], Float[Tensor, "r 1"]]:
+    """The segment of each row and the share of it that lies behind the row; every corner is on a row."""
+    corner = torch.linspace(0, ROWS - 1, segments + 1).round().long()
+    row = torch.arange(ROWS)
+    first = (torch.searchsorted(corner, row, right=True) - 1).clamp(max=segments - 1)
+    return first, ((row - corner[first]) / (corner[first + 1] - corner[first]))[:, None]
+
+
+def polyline(points: Float[Tensor, "n k 2"]) -> Float[Tensor, "n r 2"]:
+    """Rows along polylines of at most ROWS points."""
+    first, share = _stations(points.shape[1] - 1)
     return points[:, first] * (1 - share) + points[:, first + 1] * share
 
 
-def _smooth_polyline(points: Float[Tensor, "n k 2"]) -> Float[Tensor, "n r 2"]:
+def smooth_polyline(points: Float[Tensor, "n k 2"]) -> Float[Tensor, "n r 2"]:
     """Catmull-Rom splines through the points."""
-    segments = points.shape[1] - 1
-    at = torch.linspace(0, segments, ROWS)
-    first = at.long().clamp(max=segments - 1)
-    t = (at - first)[:, None]
+    first, t = _stations(points.shape[1] - 1)
     padded = torch.cat([points[:, :1], points, points[:, -1:]], dim=1)
     p0, p1, p2, p3 = (padded[:, first + k] for k in range(4))
     return 0.5 * (
@@ -107,13 +109,13 @@ def _profiles(count: int, generator: torch.Generator) -> Float[Tensor, "k n r 2"
     tube = _draw(count, 0.1, 0.45, generator)[:, None]
     torus = torch.stack([(1 - tube) + tube * around.cos(), tube * around.sin()], dim=2)
     profiles = [
-        _polyline(cylinder),
-        _polyline(cone),
+        polyline(cylinder),
+        polyline(cone),
         ellipsoid,
         rounded,
-        _polyline(lathe),
-        _smooth_polyline(lathe),
-        _polyline(vessel),
+        polyline(lathe),
+        smooth_polyline(lathe),
+        polyline(vessel),
         torus,
     ]
     stacked = torch.stack(profiles)
@@ -167,16 +169,91 @@ def random_primitives(
     radius = radius * (1 + bumps)
     height = along[..., 1, None].expand_as(radius)
     vertices = torch.stack([radius * angle.cos(), radius * angle.sin(), height], dim=3)
+    return _primitives(vertices, grid_normals(vertices), along)
+
+
+def _primitives(
+    vertices: Float[Tensor, "n r u 3"], normals: Float[Tensor, "n r u 3"], along: Float[Tensor, "n r 2"]
+) -> Primitives:
     uv = torch.stack(
         torch.meshgrid(torch.linspace(0, 1, ROWS), torch.linspace(0, 1, COLUMNS + 1), indexing="ij")[::-1],
         dim=2,
     )
-    faces = grid_faces("cpu")
     is_pole = along[..., 0] < POLE
-    upper = ~is_pole[:, :-1]
-    lower = ~is_pole[:, 1:]
-    is_face = torch.cat([upper, lower], dim=1).repeat_interleave(COLUMNS, dim=1)
-    return Primitives(vertices, grid_normals(vertices), uv, faces, is_face)
+    is_face = torch.cat([~is_pole[:, :-1], ~is_pole[:, 1:]], dim=1).repeat_interleave(COLUMNS, dim=1)
+    return Primitives(vertices, normals, uv, grid_faces("cpu"), is_face)
+
+
+SECTIONS = ("circle", "square", "triangle", "hexagon", "soft", "lens", "flat", "ribs", "star")
+"""Cross-sections that `section_table` has; the square and the soft one are of half-width one, the flat
+one is thin along x."""
+
+
+def section_table() -> Float[Tensor, "k u"]:
+    """The radius by angle of each of `SECTIONS`; triangle and hexagon have a corner at angle zero."""
+    angle = _circle(COLUMNS + 1)
+
+    def polygon(sides: int) -> Tensor:
+        wedge = 2 * math.pi / sides
+        return math.cos(wedge / 2) / torch.cos(angle % wedge - wedge / 2)
+
+    def superellipse(power: float) -> Tensor:
+        return (angle.cos().abs() ** power + angle.sin().abs() ** power) ** (-1 / power)
+
+    square = 1 / torch.maximum(angle.cos().abs(), angle.sin().abs())
+    ribs, star = 0.9 + 0.1 * torch.cos(12 * angle), 0.7 + 0.3 * torch.cos(5 * angle)
+    return torch.stack(
+        [
+            torch.ones_like(angle),
+            square,
+            polygon(3),
+            polygon(6),
+            superellipse(5.0),
+            superellipse(1.4),
+            ((angle.cos() / 0.12) ** 2 + angle.sin() ** 2) ** -0.5,
+            ribs,
+            star,
+        ]
+    )
+
+
+def swept_primitives(
+    along: Float[Tensor, "n r 2"], around: Float[Tensor, "n u"], bend: Float[Tensor, " n"]
+) -> Primitives:
+    """Solids of given profiles (radius, height) and cross-sections.
+
+    Args:
+        bend: Angle through which the axis from -1 to 1 turns towards +x; its middle stays where it is.
+    """
+    angle = _circle(COLUMNS + 1)
+    flat = around[..., None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+    turn = torch.cat([flat[:, 1:], flat[:, 1:2]], dim=1) - torch.cat([flat[:, -2:-1], flat[:, :-1]], dim=1)
+    padded = torch.cat([along[:, :1], along, along[:, -1:]], dim=1)
+    outwards, up = (padded[:, 2:] - padded[:, :-2])[..., None].unbind(dim=2)
+    radius, height = along[..., None].unbind(dim=2)
+    x, y = flat[:, None].unbind(dim=3)
+    dx, dy = turn[:, None].unbind(dim=3)
+    vertices = torch.empty(len(along), ROWS, COLUMNS + 1, 3)
+    torch.mul(radius, x, out=vertices[..., 0])
+    torch.mul(radius, y, out=vertices[..., 1])
+    vertices[..., 2] = height
+    # The cross product that `grid_normals` takes, without the factor that is zero at poles.
+    normals = torch.empty_like(vertices)
+    torch.mul(up, dy, out=normals[..., 0])
+    torch.mul(up, -dx, out=normals[..., 1])
+    torch.mul(outwards, dx * y - dy * x, out=normals[..., 2])
+    curved = bend.nonzero().flatten()
+    vertices[curved] = _curved(vertices[curved], bend[curved])
+    normals[curved] = grid_normals(vertices[curved])
+    return _primitives(vertices, normals, along)
+
+
+def _curved(vertices: Float[Tensor, "n r u 3"], bend: Float[Tensor, " n"]) -> Float[Tensor, "n r u 3"]:
+    """Wrap the vertical axis around a circle through the origin that lies at +x for positive bends."""
+    x, y, z = vertices.unbind(dim=3)
+    rate = (bend / 2)[:, None, None]
+    reach = 1 / rate - x
+    return torch.stack([1 / rate - reach * torch.cos(rate * z), y, reach * torch.sin(rate * z)], dim=3)
 
 
 def _bumps(count: int, generator: torch.Generator) -> Float[Tensor, "n r u"]:
