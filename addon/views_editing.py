@@ -195,10 +195,14 @@ def _take_rerolled(job: Job, root: str) -> Steps[None]:
         for number, tile in drawn.items():
             views_sheet.tile(pixels, number)[:] = views_sheet.fitted(tile, side)
         png = yield from encode_steps(pixels)
+        changed = packed_image(old.name, png)
+        yield
         old = _sheet_to_replace(job, root)
         if views_sheet.is_same(views_sheet.floats_of(old, room_after), before):  # else there is a new stroke
             break
-    _take_over(old, packed_image(old.name, png), job_id=job.id)
+        bpy.data.images.remove(changed)
+    _take_over(old, changed, job_id=job.id)
+    yield
     bpy.ops.ed.undo_push(message="Re-roll Views")
     yield  # giving memory back takes its time as well
     del room, before
