@@ -22,6 +22,8 @@ from .texts import tr
 
 ROOT = "one2345_root"
 """The job that a sheet was opened from; its cameras know it by that."""
+FRESH = "one2345_fresh"
+"""The job whose views a picture shows that no sheet has made way for yet."""
 _BRUSHES_ARE_FILES = (4, 3, 0)
 """The first Blender whose brushes are assets, which a distribution may leave out."""
 NAME = "one2345_views"
@@ -195,13 +197,16 @@ def _take_rerolled(job: Job, root: str) -> Steps[None]:
         for number, tile in drawn.items():
             views_sheet.tile(pixels, number)[:] = views_sheet.fitted(tile, side)
         png = yield from encode_steps(pixels)
-        changed = packed_image(old.name, png)
+        packed_image(old.name, png)[FRESH] = job.id
         yield
-        old = _sheet_to_replace(job, root)
-        if views_sheet.is_same(views_sheet.floats_of(old, room_after), before):  # else there is a new stroke
+        # Undo and another file take pictures away, so this one is looked for.
+        fresh, old = _fresh_sheet(job), _open_sheet(root)
+        if old and fresh and views_sheet.is_same(views_sheet.floats_of(old, room_after), before):
             break
-        bpy.data.images.remove(changed)
-    _take_over(old, changed, job_id=job.id)
+        if fresh is not None:  # there is a new stroke, or no sheet any more
+            bpy.data.images.remove(fresh)
+    del fresh[FRESH]
+    _take_over(old, fresh, job_id=job.id)
     yield
     bpy.ops.ed.undo_push(message="Re-roll Views")
     yield  # giving memory back takes its time as well
@@ -221,6 +226,10 @@ def _drawn_tiles(job: Job) -> "Steps[dict[int, views_sheet.Pixels]]":
             raise SourceError(tr("The folder {folder} is gone or damaged.", folder=job.folder)) from error
         yield
     return tiles
+
+
+def _fresh_sheet(job: Job) -> bpy.types.Image | None:
+    return next((image for image in bpy.data.images if image.get(FRESH) == job.id), None)
 
 
 def _sheet_to_replace(job: Job, root: str) -> bpy.types.Image:

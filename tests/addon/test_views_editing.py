@@ -8,6 +8,7 @@ from PIL import Image
 
 from backend.geometry.cameras import STARTER_RIG
 from tests.addon.extension import (
+    errors,
     frames,
     jobs,
     properties,
@@ -211,6 +212,25 @@ def test_what_is_painted_while_new_tiles_come_in_is_kept(result, num_steps):
     image.pixels.foreach_set((painted[::-1].astype(np.float32) / 255).ravel())
     steps_module.finish(steps)
     np.testing.assert_array_equal(views_sheet.pixels_of(current_sheet()), painted)
+
+
+@pytest.mark.parametrize("lost", ["the new picture", "the sheet"])
+def test_a_picture_that_goes_before_it_is_taken_over_does_no_harm(result, lost):
+    open_views()
+    bpy.ops.one2345.reroll_tiles(tiles=chosen(5))
+    np.save(newest().folder / protocol.REROLLED_FILE.format(5), np.zeros((TILE, TILE, 4), np.uint8))
+    steps = views_editing._take_rerolled(newest(), JOB)
+    while (fresh := views_editing._fresh_sheet(newest())) is None:
+        next(steps)
+    if lost == "the new picture":  # as by an undo
+        bpy.data.images.remove(fresh)
+        steps_module.finish(steps)
+        assert not views_sheet.tile(views_sheet.pixels_of(current_sheet()), 5).any()
+    else:
+        bpy.data.images.remove(current_sheet())
+        with pytest.raises(errors.SourceError, match="The sheet is gone"):
+            steps_module.finish(steps)
+    assert views_editing._fresh_sheet(newest()) is None
 
 
 def test_new_tiles_fit_a_sheet_that_was_scaled_meanwhile(result):
