@@ -25,7 +25,7 @@ PARTS = 64
 @no_type_check
 def _side(corner: wp.array2d(dtype=int), at: int, x: int, y: int) -> wp.int64:
     """On which side of an edge, from a corner of a face to the next one, a point lies."""
-    to = at - 2 if at % 3 == 2 else at + 1
+    to = at - at % 3 + (at + 1) % 3
     along_x = wp.int64(corner[to, 0] - corner[at, 0])
     along_y = wp.int64(corner[to, 1] - corner[at, 1])
     return along_x * wp.int64(y - corner[at, 1]) - along_y * wp.int64(x - corner[at, 0])
