@@ -88,6 +88,8 @@ def held_memory(device: torch.device) -> int:
 def free_caches(device: torch.device) -> None:
     """Give memory that torch holds in reserve back to the system."""
     if device.type == "cuda":
+        # cuBLAS keeps tens of MiB for every stream, in use until they are cleared.
+        torch._C._cuda_clearCublasWorkspaces()
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()

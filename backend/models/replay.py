@@ -5,12 +5,19 @@ the kernels take. A CUDA graph launches them all at once.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
 
 WARM_UP_CALLS = 2
 """Calls before recording, in which libraries choose their kernels and take their memory."""
+
+
+@cache
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all recordings: libraries keep memory for every stream that they have seen."""
+    return torch.cuda.Stream(device)
 
 
 class Replayed:
@@ -39,7 +46,7 @@ class Replayed:
     def _record(self, inputs: tuple[Tensor, ...]) -> tuple[torch.cuda.CUDAGraph, Tensor]:
         self._inputs = [value.clone() for value in inputs]
         # Recording wants a stream of its own, and so do the calls that prepare it.
-        stream = torch.cuda.Stream()
+        stream = _side_stream(inputs[0].device)
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP_CALLS):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from backend.devices import free_caches, held_memory
 from backend.models.replay import Replayed
 
 
@@ -23,3 +24,15 @@ def test_every_replay_sees_its_own_inputs():
     results = [replayed(*pair) for pair in inputs]
     for result, pair in zip(results, inputs, strict=True):
         torch.testing.assert_close(result, _curve(*pair))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_recordings_leave_no_memory_behind():
+    device = torch.device("cuda")
+    matrix = torch.randn(256, 256, device=device)
+    for _ in range(3):
+        Replayed(torch.matmul)(matrix, matrix)
+    del matrix
+    free_caches(device)
+    assert held_memory(device) < 2**20
