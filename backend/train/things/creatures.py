@@ -52,86 +52,58 @@ def quadruped(draw: Random) -> list[Part]:
 
 
 def _head(draw: Random, at: Vector, size: Number) -> list[Part]:
-    """A skull, a snout or trunk ahead, ears and perhaps horns."""
+    """A skull with a snout or trunk, eyes, ears and perhaps horns."""
     x, y, z = at
-    parts = [ball(at, (size * draw.uniform(0.8, 1.05), size * draw.uniform(0.9, 1.2), size), "main")]
+    skull = ball(at, (size * draw.uniform(0.8, 1.05), size * draw.uniform(0.9, 1.2), size), "main")
+    snout = _snout(draw, at, size)
+    eye = ball(
+        (x + size * 0.42, y - size * 0.82, z + size * 0.28), (size * 0.13, size * 0.12, size * 0.15), "dark"
+    )
+    side = [eye, _ear(draw, at, size)]
+    if chance(draw, 0.2):
+        side.append(_horn(draw, at, size))
+    return [skull, *snout, *mirrored(side)]
+
+
+def _snout(draw: Random, at: Vector, size: Number) -> list[Part]:
+    """What lies ahead of a skull, with a trunk or a nose at its end."""
+    x, y, z = at
     long = draw.uniform(0.3, 1.0) * size
     muzzle = draw.choice(("main", "second"))
-    snout = (x, y - size * 0.7 - long * 0.5, z - size * 0.3)
-    parts.append(ball(snout, (size * 0.52, long, size * 0.45), muzzle))
+    middle = (x, y - size * 0.7 - long * 0.5, z - size * 0.3)
     if chance(draw, 0.12):
-        half = size * 1.6
-        trunk = Part(
-            rope(0.2, 0.5),
-            (x, y - size * 1.35, z - size * 1.5),
-            (half, half, half),
-            "main",
-            turn=(0, math.pi, math.pi / 2),
-            bend=0.7,
-        )
-        parts.append(trunk)
+        half, turn = size * 1.6, (0, math.pi, math.pi / 2)
+        place = (x, y - size * 1.35, z - size * 1.5)
+        end = Part(rope(0.2, 0.5), place, (half, half, half), "main", turn=turn, bend=0.7)
     else:
-        parts.append(
-            ball(
-                (x, snout[1] - long * 0.9, snout[2] + size * 0.12),
-                (size * 0.17, size * 0.13, size * 0.13),
-                "dark",
-            )
-        )
-    side = [
-        ball(
-            (x + size * 0.42, y - size * 0.82, z + size * 0.28),
-            (size * 0.13, size * 0.12, size * 0.15),
-            "dark",
-        )
-    ]
+        tip = (x, middle[1] - long * 0.9, middle[2] + size * 0.12)
+        end = ball(tip, (size * 0.17, size * 0.13, size * 0.13), "dark")
+    return [ball(middle, (size * 0.52, long, size * 0.45), muzzle), end]
+
+
+def _ear(draw: Random, at: Vector, size: Number) -> Part:
+    """The right ear: pointed, hanging, round or long."""
+    x, y, z = at
     kind = draw.randrange(4)
     tall = draw.uniform(0.3, 0.55) * size
     if kind == 0:
-        side.append(
-            Part(
-                frustum(0.05),
-                (x + size * 0.55, y, z + size + tall * 0.4),
-                (size * 0.32, size * 0.15, tall),
-                "main",
-                turn=(0, 0.25, 0),
-            )
-        )
-    elif kind == 1:
-        side.append(
-            ball(
-                (x + size * 0.9, y + size * 0.1, z + size * 0.1),
-                (size * 0.18, size * 0.35, tall * 1.5),
-                "second",
-                turn=(0, -0.3, 0),
-            )
-        )
-    elif kind == 2:
-        side.append(
-            ball((x + size * 0.7, y, z + size * 0.8), (size * 0.36, size * 0.16, size * 0.36), "main")
-        )
-    else:
-        side.append(
-            ball(
-                (x + size * 0.4, y + size * 0.1, z + size + tall),
-                (size * 0.2, size * 0.12, tall * 1.6),
-                "main",
-                turn=(0, 0.2, 0),
-            )
-        )
-    if chance(draw, 0.2):
-        half = size * draw.uniform(0.5, 1.0)
-        side.append(
-            Part(
-                rope(0.14, 0.2),
-                (x + size * 0.6 + half * 0.5, y, z + size * 0.7 + half * 0.8),
-                (half, half, half),
-                "horn",
-                turn=(0, 0.5, 0),
-                bend=-1.2,
-            )
-        )
-    return parts + mirrored(side)
+        tip, half = (x + size * 0.55, y, z + size + tall * 0.4), (size * 0.32, size * 0.15, tall)
+        return Part(frustum(0.05), tip, half, "main", turn=(0, 0.25, 0))
+    if kind == 1:
+        beside = (x + size * 0.9, y + size * 0.1, z + size * 0.1)
+        return ball(beside, (size * 0.18, size * 0.35, tall * 1.5), "second", turn=(0, -0.3, 0))
+    if kind == 2:
+        return ball((x + size * 0.7, y, z + size * 0.8), (size * 0.36, size * 0.16, size * 0.36), "main")
+    above = (x + size * 0.4, y + size * 0.1, z + size + tall)
+    return ball(above, (size * 0.2, size * 0.12, tall * 1.6), "main", turn=(0, 0.2, 0))
+
+
+def _horn(draw: Random, at: Vector, size: Number) -> Part:
+    """The right horn."""
+    x, y, z = at
+    half = size * draw.uniform(0.5, 1.0)
+    place = (x + size * 0.6 + half * 0.5, y, z + size * 0.7 + half * 0.8)
+    return Part(rope(0.14, 0.2), place, (half, half, half), "horn", turn=(0, 0.5, 0), bend=-1.2)
 
 
 def _tail(draw: Random, length: Number, up: Number) -> list[Part]:
