@@ -58,6 +58,7 @@ SENTENCES = (
 
 FAULTS = (
     "One2345 runs on Linux and Windows (x64) and on Apple chips, not on {machine}",
+    "One2345 needs macOS {LEAST_MACOS} or newer, and this Mac has {version}",
     "This version has no list of packages {name}; choose another build of torch",
     "This folder is for {other}, but this is {system}; choose another folder",
     "There are {free} GB free at {path}, but {needed} GB are needed; "

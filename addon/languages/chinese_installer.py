@@ -52,6 +52,9 @@ TEXTS: Mapping[str, str] = {
     "{model}: {count} files fetched": "{model}：已获取 {count} 个文件",
     "{model} was there already": "{model} 已存在",
     "Stopped; what was downloaded is kept": "已停止；已下载的内容会保留",
+    "One2345 needs macOS {LEAST_MACOS} or newer, and this Mac has {version}": (
+        "One2345 需要 macOS {LEAST_MACOS} 或更高版本，而这台 Mac 是 {version}"
+    ),
     "One2345 runs on Linux and Windows (x64) and on Apple chips, not on {machine}": (
         "One2345 可在 Linux 和 Windows（x64）以及 Apple 芯片上运行，不支持 {machine}"
     ),

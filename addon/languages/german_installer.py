@@ -56,6 +56,9 @@ TEXTS: Mapping[str, str] = {
     "{model}: {count} files fetched": "{model}: {count} Dateien geholt",
     "{model} was there already": "{model} war schon da",
     "Stopped; what was downloaded is kept": "Angehalten; was geladen ist, bleibt",
+    "One2345 needs macOS {LEAST_MACOS} or newer, and this Mac has {version}": (
+        "One2345 braucht macOS {LEAST_MACOS} oder neuer, und dieser Mac hat {version}"
+    ),
     "One2345 runs on Linux and Windows (x64) and on Apple chips, not on {machine}": (
         "One2345 läuft auf Linux und Windows (x64) und auf Apple-Chips, nicht auf {machine}"
     ),

@@ -89,6 +89,10 @@ class Choice:
     is_for_card: bool = False
 
 
+LEAST_MACOS = 14
+"""The oldest that every locked package has a wheel for."""
+
+
 def platform_key() -> str:
     """This machine in Blender's words.
 
@@ -102,6 +106,9 @@ def platform_key() -> str:
     if sys.platform == "win32" and is_x64:
         return "windows-x64"
     if sys.platform == "darwin" and machine == "arm64":
+        version = platform.mac_ver()[0]
+        if int(version.split(".")[0] or LEAST_MACOS) < LEAST_MACOS:
+            raise InstallError(f"One2345 needs macOS {LEAST_MACOS} or newer, and this Mac has {version}")
         return "macos-arm64"
     raise InstallError(f"One2345 runs on Linux and Windows (x64) and on Apple chips, not on {machine}")
 

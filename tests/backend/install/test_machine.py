@@ -2,6 +2,7 @@
 
 import pytest
 
+from backend.errors import InstallError
 from backend.install import machine
 from backend.install.machine import (
     CUDA_BUILDS,
@@ -111,3 +112,13 @@ def test_nvidia_smi_is_found_where_old_drivers_put_it(tmp_path, monkeypatch):
 
 def test_every_platform_has_a_plain_build():
     assert set(CUDA_BUILDS) == set(PLAIN_BUILDS)
+
+
+def test_a_mac_that_is_too_old_for_the_packages_is_told_so(monkeypatch):
+    monkeypatch.setattr(machine.sys, "platform", "darwin")
+    monkeypatch.setattr(machine.platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(machine.platform, "mac_ver", lambda: ("14.1", ("", "", ""), "arm64"))
+    assert machine.platform_key() == "macos-arm64"
+    monkeypatch.setattr(machine.platform, "mac_ver", lambda: ("13.6.1", ("", "", ""), "arm64"))
+    with pytest.raises(InstallError, match=r"needs macOS 14 or newer, and this Mac has 13\.6\.1"):
+        machine.platform_key()
